@@ -1,0 +1,119 @@
+"""JWK Sets: the keys of one issuer, and the choice of the one that a header names (RFC 7517 section 5)."""
+
+from collections.abc import Iterable
+from typing import Any, Final, Self
+
+import msgspec
+
+from tokenward.errors import ConfigurationError, InvalidToken
+from tokenward.jose.jwk import InvalidKey, import_jwk
+from tokenward.jose.keys import HMACKey, PublicKey, VerificationKey
+from tokenward.jose.strict_json import decode_object
+
+MAX_JWKS_BYTES: Final = 256 * 1024
+MAX_KEYS: Final = 100
+
+
+class JWKSet:
+    """An immutable set of keys that verify. Each `kid` names one key.
+
+    `keys` are in the given order. `skipped` says, for a set that was parsed, which entries were left out and
+    why. Whether the keys are the issuer's is not checked here: whoever fetches the set must.
+
+    Raises:
+        ConfigurationError: when two keys have one `kid`, or something is not a key that verifies.
+
+    """
+
+    __slots__ = ("_by_kid", "keys", "skipped")
+
+    def __init__(self, keys: Iterable[VerificationKey], *, skipped: Iterable[str] = ()) -> None:
+        self.keys: tuple[VerificationKey, ...] = tuple(keys)
+        self.skipped: tuple[str, ...] = tuple(skipped)
+        self._by_kid: dict[str, VerificationKey] = {}
+        for key in self.keys:
+            if not isinstance(key, PublicKey | HMACKey):
+                raise ConfigurationError(
+                    "A JWK Set holds keys that verify; give it `private_key.public_key()`."
+                )
+            if key.kid in self._by_kid:
+                raise InvalidKey(f"Two keys of the JWK Set have the kid {key.kid!r}.")
+            self._by_kid[key.kid] = key
+
+    def __repr__(self) -> str:
+        return f"<JWKSet of {len(self.keys)} keys>"
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def find(self, kid: str | None, alg: str) -> VerificationKey:
+        """Return the key named `kid`, which must be for `alg`; without a `kid`, the only one for `alg`.
+
+        A `kid` is compared as it is and used for nothing else: no path, no query, no address.
+
+        Raises:
+            InvalidToken: when there is no such key, when it is for another algorithm, or when a token
+            without a
+                `kid` could mean several.
+
+        """
+        if kid is not None:
+            key = self._by_kid.get(kid)
+            if key is None:
+                raise InvalidToken(reason="kid_unknown")
+            if alg not in key.header_algorithms:
+                raise InvalidToken(reason="alg_not_of_key")
+            return key
+        candidates = [key for key in self.keys if alg in key.header_algorithms]
+        if len(candidates) != 1:
+            raise InvalidToken(reason="kid_missing" if candidates else "alg_not_of_key")
+        return candidates[0]
+
+    def to_json(self) -> bytes:
+        """Return the public JWK Set as it is served.
+
+        Raises:
+            ConfigurationError: when an HMAC key is among the keys: a secret must never be published.
+
+        """
+        jwks = []
+        for key in self.keys:
+            if not isinstance(key, PublicKey):
+                raise ConfigurationError("An HMAC key is a secret and cannot be in a published JWK Set.")
+            jwks.append(key.to_jwk())
+        return msgspec.json.encode({"keys": jwks})
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read a JWK Set that came from outside.
+
+        One entry that cannot be used does not take the others down: it is left out and named in `skipped`.
+        So are symmetric keys, which have no business in a published set, keys that were published with their
+        private part, and weak keys.
+
+        Raises:
+            StrictJSONError: when `data` is not a strict JSON object of at most 256 KiB.
+            InvalidKey: when there is no list `keys`, when it is too long, or when two usable keys have one
+            `kid`.
+
+        """
+        document = decode_object(data, max_bytes=MAX_JWKS_BYTES, max_members=20 * MAX_KEYS)
+        entries = document.get("keys")
+        if type(entries) is not list or len(entries) > MAX_KEYS:
+            raise InvalidKey(f"A JWK Set must have a list `keys` of at most {MAX_KEYS} entries.")
+        keys: list[VerificationKey] = []
+        skipped: list[str] = []
+        for number, entry in enumerate(entries):
+            try:
+                keys.append(_public_key(entry))
+            except InvalidKey as error:
+                skipped.append(f"key {number}: {error.description}")
+        return cls(keys, skipped=skipped)
+
+
+def _public_key(entry: Any) -> VerificationKey:
+    if type(entry) is not dict:
+        raise InvalidKey("It is not a JSON object.")
+    if entry.get("kty") == "oct":
+        raise InvalidKey("It is symmetric, and a published secret is none.")
+    return import_jwk(entry)

@@ -1,0 +1,221 @@
+"""Compact JWS: a protected header, a payload and a signature (RFC 7515 sections 3.1, 4.1, 5.1, 5.2 and 7.1).
+
+The order of the checks is the order of trust: size, shape, header, key, signature; the payload is not even
+decoded before the signature was right. From the header come the name of the algorithm and the name of the
+key, and nothing else: the parameters `jwk`, `jku`, `x5c` and `x5u` are never looked at, so a token cannot
+bring its own key.
+
+What the payload means is not checked here; `jwt`, `claims` and `tokenward.tokens` do that.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from tokenward.errors import ConfigurationError, InvalidToken
+from tokenward.jose import algorithms as registry
+from tokenward.jose import base64url
+from tokenward.jose.jwks import JWKSet
+from tokenward.jose.keys import MAX_KID_LENGTH, SigningKey, VerificationKey
+from tokenward.jose.strict_json import StrictJSONError, decode_object
+
+MAX_TOKEN_BYTES: Final = 8192
+MAX_HEADER_BYTES: Final = 4096
+_MAX_REMEMBERED_HEADERS: Final = 64
+
+# Parameters that change what the signature covers or how the payload is read. We understand no extension, so
+# every `crit` names one that we do not; the unencoded payload of RFC 7797, compression and encryption are
+# refused too, because another program that honours them would read another payload under the same signature.
+_REFUSED_PARAMETERS: Final = ("crit", "b64", "zip", "enc")
+
+
+class JWS(NamedTuple):
+    """A verified JWS: its header parameters, its payload, and the key that verified it."""
+
+    header: dict[str, Any]
+    payload: bytes
+    key: VerificationKey
+
+
+class ProtectedHeader(NamedTuple):
+    """A header that was read and checked, with the key that it chose.
+
+    `typ` is the media type in lower case without `application/`, so that all its spellings are one; None
+    when the header has none. `verify` is the method of the key that takes the signing input and the encoded
+    signature.
+    """
+
+    parameters: dict[str, Any]
+    typ: str | None
+    key: VerificationKey
+    verify: Callable[[bytes, bytes], None]
+
+
+def sign_compact(header: Mapping[str, Any], payload: bytes, key: SigningKey) -> str:
+    """Return the compact JWS of `payload`; `alg` and `kid` of the key are put into the header.
+
+    Raises:
+        ConfigurationError: when the header asks for another algorithm than the key has, or for what we
+        refuse.
+
+    """
+    signing_input = encode_header(header, key) + b"." + base64url.encode(payload)
+    return (signing_input + b"." + base64url.encode(key.sign(signing_input))).decode("ascii")
+
+
+def encode_header(header: Mapping[str, Any], key: SigningKey) -> bytes:
+    """Return the encoded protected header with `alg` and `kid` of `key` and the parameters of `header`.
+
+    Raises:
+        ConfigurationError: as `sign_compact` does.
+
+    """
+    if header.get("alg", key.alg) != key.alg:
+        raise ConfigurationError(f"The header asks for another algorithm than the key has, {key.alg}.")
+    for name in _REFUSED_PARAMETERS:
+        if name in header:
+            raise ConfigurationError(f"The header parameter `{name}` is not supported.")
+    return base64url.encode(msgspec.json.encode({"alg": key.alg, "kid": key.kid, **header}))
+
+
+def verify_compact(
+    token: str | bytes, keys: JWKSet, *, algorithms: Iterable[str], max_bytes: int = MAX_TOKEN_BYTES
+) -> JWS:
+    """Return the verified JWS, or raise. `typ` and the payload are the caller's to check.
+
+    Raises:
+        InvalidToken: when anything is wrong with the token.
+        ConfigurationError: when `algorithms` is empty or names one that does not exist here.
+
+    """
+    verifier = CompactVerifier(keys, allowed_algorithms(algorithms))
+    header, payload = verifier.verify(token_bytes(token, max_bytes))
+    return JWS(dict(header.parameters), base64url.decode(payload), header.key)
+
+
+def unverified_header(token: str | bytes) -> dict[str, Any]:
+    """Return the header parameters of a token that nobody has verified, for tools that show them.
+
+    Raises:
+        InvalidToken: when it has no strict JSON object as header.
+
+    """
+    segment, dot, _ = token_bytes(token, MAX_TOKEN_BYTES).partition(b".")
+    if not dot:
+        raise InvalidToken(reason="not_three_segments")
+    return _decode_header(segment)
+
+
+def token_bytes(token: str | bytes, max_bytes: int) -> bytes:
+    """Return the token as bytes, after its type and its size were checked; nothing costly comes before that.
+
+    Raises:
+        InvalidToken: for another type, text that is not ASCII, and a token over `max_bytes`.
+
+    """
+    if type(token) is str:
+        try:
+            token = token.encode("ascii")
+        except UnicodeEncodeError:
+            raise InvalidToken(reason="not_ascii") from None
+    elif type(token) is not bytes:
+        raise InvalidToken(reason="not_a_string")
+    if len(token) > max_bytes:
+        raise InvalidToken(reason="too_large")
+    return token
+
+
+def allowed_algorithms(names: Iterable[str]) -> frozenset[str]:
+    """Return the header values that `names` allow; `EdDSA` and `Ed25519` are one algorithm.
+
+    Raises:
+        ConfigurationError: when there is none, or one is not supported. `none` is never supported.
+
+    """
+    if isinstance(names, str):
+        raise ConfigurationError("Give the algorithms as a list, even when it is only one.")
+    allowed: frozenset[str] = frozenset()
+    for name in names:
+        if name not in registry.SUPPORTED:
+            known = ", ".join(sorted(registry.SUPPORTED))
+            raise ConfigurationError(f"There is no signature algorithm {name!r} here; these exist: {known}.")
+        allowed |= registry.names_of(name)
+    if not allowed:
+        raise ConfigurationError("Name at least one algorithm that a token may be signed with.")
+    return allowed
+
+
+class CompactVerifier:
+    """Verifies compact JWS against one set of keys, and remembers the headers that it has proved.
+
+    A server sends few different headers: one for each key and kind of token. What a raw header segment means
+    is remembered once a signature over it was valid, so that nobody without a key can fill the memory, and
+    the next token with the same segment costs one look-up instead of decoding and checking it.
+    """
+
+    __slots__ = ("_algorithms", "_keys", "_proved")
+
+    def __init__(self, keys: JWKSet, algorithms: frozenset[str]) -> None:
+        self._keys = keys
+        self._algorithms = algorithms
+        self._proved: dict[bytes, ProtectedHeader] = {}
+
+    def verify(self, token: bytes) -> tuple[ProtectedHeader, bytes]:
+        """Return the header and the payload segment, still encoded, of a token whose signature is right.
+
+        The size must have been checked before, with `token_bytes`.
+
+        Raises:
+            InvalidToken: when anything is wrong.
+
+        """
+        # Splitting from the outside finds at most two dots, however many a hostile token has.
+        signing_input, _, signature = token.rpartition(b".")
+        segment, dot, payload = signing_input.partition(b".")
+        if not dot or b"." in payload:
+            raise InvalidToken(reason="not_three_segments")
+        header = self._proved.get(segment)
+        if header is not None:
+            header.verify(signing_input, signature)
+            return header, payload
+        header = self._read_header(segment)
+        header.verify(signing_input, signature)
+        if len(self._proved) >= _MAX_REMEMBERED_HEADERS:
+            self._proved.clear()
+        self._proved[segment] = header
+        return header, payload
+
+    def _read_header(self, segment: bytes) -> ProtectedHeader:
+        parameters = _decode_header(segment)
+        for name in _REFUSED_PARAMETERS:
+            if name in parameters:
+                raise InvalidToken(reason=f"header_{name}")
+        alg = parameters.get("alg")
+        if type(alg) is not str or alg not in self._algorithms:
+            raise InvalidToken(reason="alg_not_allowed")
+        kid = parameters.get("kid")
+        if "kid" in parameters and not (type(kid) is str and 0 < len(kid) <= MAX_KID_LENGTH):
+            raise InvalidToken(reason="header_kid")
+        typ = parameters.get("typ")
+        if "typ" in parameters and type(typ) is not str:
+            raise InvalidToken(reason="header_typ")
+        key = self._keys.find(kid, alg)
+        return ProtectedHeader(parameters, _media_type(typ), key, key.verify_encoded)
+
+
+def _decode_header(segment: bytes) -> dict[str, Any]:
+    if len(segment) > MAX_HEADER_BYTES:
+        raise InvalidToken(reason="header_too_large")
+    try:
+        return decode_object(base64url.decode(segment), max_bytes=MAX_HEADER_BYTES)
+    except StrictJSONError as error:
+        raise InvalidToken(reason=f"header_{error.reason}") from None
+
+
+def _media_type(typ: str | None) -> str | None:
+    """Return the media type in one spelling: case and `application/` do not count (RFC 7515 section 4.1.9)."""
+    if typ is None or not typ.isascii():
+        # Outside ASCII, lower case can turn another letter into one of ours.
+        return typ
+    return typ.lower().removeprefix("application/")

@@ -1,0 +1,72 @@
+"""JSON Web Tokens: claims as the payload of a compact JWS (RFC 7519 sections 3 and 7, RFC 8725 section 3.11).
+
+A token is signed with a `typ` always, since the kind of a token is what keeps one kind from passing for
+another. There is no function here that verifies: one would have to leave the claims unchecked.
+`tokenward.tokens` has the one call that checks signature and claims together.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from tokenward.errors import InvalidToken
+from tokenward.jose import base64url
+from tokenward.jose.jws import MAX_TOKEN_BYTES, encode_header, token_bytes
+from tokenward.jose.keys import SigningKey
+from tokenward.jose.strict_json import StrictJSONError, decode_object
+
+_MAX_REMEMBERED_TYPES: Final = 16
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def sign(claims: Mapping[str, Any], key: SigningKey, *, typ: str) -> str:
+    """Return the JWT of `claims`, signed by `key`, with `alg`, `kid` and `typ` in its header.
+
+    Whether the claims are complete and true is not checked; whoever issues a kind of token does that.
+
+    Raises:
+        TypeError: for a claim that JSON cannot express.
+
+    """
+    header = key.header_segments.get(typ)
+    if header is None:
+        header = _remember_header(key, typ)
+    signing_input = header + base64url.encode(_encode(claims if type(claims) is dict else dict(claims)))
+    return (signing_input + b"." + base64url.encode(key.sign(signing_input))).decode("ascii")
+
+
+def _remember_header(key: SigningKey, typ: str) -> bytes:
+    """Encode the header of this kind of token once for each key, with the dot that follows it."""
+    header = encode_header({"typ": typ}, key) + b"."
+    if len(key.header_segments) < _MAX_REMEMBERED_TYPES:
+        key.header_segments[typ] = header
+    return header
+
+
+def decode_claims(payload: bytes) -> dict[str, Any]:
+    """Return the claims in the payload segment of a token whose signature was verified before.
+
+    Raises:
+        InvalidToken: when the segment is not a strict JSON object in canonical base64url.
+
+    """
+    data = base64url.decode(payload)
+    try:
+        return decode_object(data, max_bytes=len(data))
+    except StrictJSONError as error:
+        raise InvalidToken(reason=f"claims_{error.reason}") from None
+
+
+def unverified_claims(token: str | bytes) -> dict[str, Any]:
+    """Return the claims of a token that nobody has verified; for tools that show what a token says.
+
+    Raises:
+        InvalidToken: when it has not three segments, or no strict JSON object as payload.
+
+    """
+    segments = token_bytes(token, MAX_TOKEN_BYTES).split(b".", 3)
+    if len(segments) != 3:
+        raise InvalidToken(reason="not_three_segments")
+    return decode_claims(segments[1])

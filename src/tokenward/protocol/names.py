@@ -1,0 +1,26 @@
+"""Registered names in the spelling of their registries.
+
+Claims of RFC 7519 section 4.1, RFC 9068 section 2.2 and OpenID Connect, and the media types that `typ` may
+say.
+"""
+
+from typing import Final
+
+ISS: Final = "iss"
+SUB: Final = "sub"
+AUD: Final = "aud"
+EXP: Final = "exp"
+NBF: Final = "nbf"
+IAT: Final = "iat"
+JTI: Final = "jti"
+CLIENT_ID: Final = "client_id"
+SCOPE: Final = "scope"
+SID: Final = "sid"
+ROLES: Final = "roles"
+CNF: Final = "cnf"
+
+RSQ: Final = "rsq"
+"""Ours, not registered: the highest number of the revocation log when the token's session was seen alive."""
+
+ACCESS_TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - a media type, not a secret
+BEARER: Final = "Bearer"
