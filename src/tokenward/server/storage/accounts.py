@@ -1,0 +1,87 @@
+"""Accounts: who may sign in, with what roles, and the cut-off that ends all that was issued before."""
+
+import msgspec
+
+from tokenward.server.storage.reading import Reader
+from tokenward.server.storage.records import AccountRecord
+from tokenward.server.storage.units import Change, Parameters, Row
+
+_ROLES = AccountRecord._fields.index("roles")
+_decode_roles = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+class AccountStore:
+    """Reads accounts and builds the changes to them. Folding, hashing and rules are the service's."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def find(self, sub: str) -> AccountRecord | None:
+        """The account with this `sub`, disabled or not."""
+        row = await self._reader.one("accounts.find", {"sub": sub})
+        return None if row is None else _account(row)
+
+    async def find_by_login(self, login_folded: str) -> AccountRecord | None:
+        """The account whose folded e-mail or folded user name is `login_folded`.
+
+        There is at most one: a user name with an `@` in it is refused by the table, so that nobody can take
+        another's e-mail address for a user name.
+        """
+        row = await self._reader.one("accounts.find_by_login", {"login_folded": login_folded})
+        return None if row is None else _account(row)
+
+    async def page(self, after: str | None, limit: int) -> list[AccountRecord]:
+        """At most `limit` accounts by `sub`, beyond `after`."""
+        parameters: Parameters = {"after": after if after is not None else "", "limit": limit}
+        return [_account(row) for row in await self._reader.many("accounts.page", parameters)]
+
+    def insert(self, record: AccountRecord) -> Change:
+        """Create an account. Expects one row: refused when `sub`, e-mail or user name is taken."""
+        parameters = record._asdict()
+        parameters["roles"] = msgspec.json.encode(record.roles).decode()
+        return Change("accounts.insert", parameters, 1)
+
+    def set_password(self, sub: str, password_hash: str, at: int) -> Change:
+        """Replace the password hash, not the cut-off: put `raise_cutoff` beside it. Expects one row."""
+        return Change("accounts.set_password", {"sub": sub, "password_hash": password_hash, "at": at}, 1)
+
+    def rehash(self, sub: str, old_hash: str, new_hash: str) -> Change:
+        """Replace the hash by a better one of the same password, if it is still `old_hash`.
+
+        Accepts any number: a login does not fail because another one rehashed first. (If the password was
+        changed meanwhile, the cut-off moved, and that refuses the login.)
+        """
+        return Change("accounts.rehash", {"sub": sub, "old_hash": old_hash, "new_hash": new_hash})
+
+    def raise_cutoff(self, sub: str) -> Change:
+        """Add one to the cut-off: all sessions that hold the old one are dead. Returns the new cut-off.
+
+        Expects one row.
+        """
+        return Change("accounts.raise_cutoff", {"sub": sub}, 1)
+
+    def set_disabled(self, sub: str, disabled_at: int | None) -> Change:
+        """Disable the account since `disabled_at`, or enable it with `None`. Expects one row."""
+        return Change("accounts.set_disabled", {"sub": sub, "disabled_at": disabled_at}, 1)
+
+    def set_roles(self, sub: str, roles_json: str, at: int) -> Change:
+        """Replace the roles by `roles_json`, the JSON text of an array of strings. Expects one row."""
+        return Change("accounts.set_roles", {"sub": sub, "roles": roles_json, "at": at}, 1)
+
+    def set_profile(
+        self, sub: str, name: str, username: str | None, username_folded: str | None, at: int
+    ) -> Change:
+        """Replace name and user name. Expects one row; a user name that is taken refuses the unit."""
+        parameters = {
+            "sub": sub,
+            "name": name,
+            "username": username,
+            "username_folded": username_folded,
+            "at": at,
+        }
+        return Change("accounts.set_profile", parameters, 1)
+
+
+def _account(row: Row) -> AccountRecord:
+    roles = _decode_roles(row[_ROLES])  # type: ignore[arg-type]
+    return AccountRecord._make((*row[:_ROLES], roles, *row[_ROLES + 1 :]))

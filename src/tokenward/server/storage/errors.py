@@ -1,0 +1,23 @@
+"""Why a database is not opened. Each description says what to do; all of them are `ConfigurationError`s."""
+
+from tokenward.errors import ConfigurationError
+
+
+class StorageInUse(ConfigurationError):
+    """Another process serves this database."""
+
+
+class NotMigrated(ConfigurationError):
+    """There is no database yet, or it lacks migrations that this program needs."""
+
+
+class StorageTooNew(ConfigurationError):
+    """A newer version of the program has migrated this database."""
+
+
+class NotOurDatabase(ConfigurationError):
+    """The file is not a database of this program."""
+
+
+class MigrationChanged(ConfigurationError):
+    """A migration that was applied to this database had another text than the one in this program."""

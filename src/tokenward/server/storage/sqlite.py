@@ -1,0 +1,84 @@
+"""The storage on SQLite: one file, one writer thread, reads in the event loop's thread."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+from tokenward.server.storage.accounts import AccountStore
+from tokenward.server.storage.audit import AuditStore
+from tokenward.server.storage.clients import ClientStore
+from tokenward.server.storage.file_lock import FileLock
+from tokenward.server.storage.keys import KeyStore
+from tokenward.server.storage.migrate import check_migrated
+from tokenward.server.storage.rate_limits import RateLimitStore
+from tokenward.server.storage.records import Position
+from tokenward.server.storage.revocations import RevocationStore
+from tokenward.server.storage.sessions import SessionStore
+from tokenward.server.storage.sqlite_connection import connect, unavailable
+from tokenward.server.storage.sqlite_reader import SQLiteReader
+from tokenward.server.storage.sqlite_writer import SQLiteWriter
+from tokenward.server.storage.units import Outcome, Unit
+
+
+class SQLiteStorage:
+    """A `Storage` on one SQLite file. Made by `open_sqlite`."""
+
+    def __init__(self, reader: SQLiteReader, writer: SQLiteWriter, lock: FileLock | None) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._lock = lock
+        self.accounts = AccountStore(reader)
+        self.sessions = SessionStore(reader)
+        self.keys = KeyStore(reader)
+        self.clients = ClientStore(reader)
+        self.revocations = RevocationStore(reader)
+        self.audit = AuditStore(reader)
+        self.rate_limits = RateLimitStore(reader)
+
+    async def apply(self, unit: Unit) -> Outcome:
+        """See `Storage.apply`."""
+        return await self._writer.submit(unit)
+
+    async def position(self) -> Position:
+        """See `Storage.position`."""
+        return self._reader.position()
+
+    async def close(self) -> None:
+        """See `Storage.close`."""
+        await self._writer.close()
+        self._reader.close()
+        if self._lock is not None:
+            self._lock.release()
+
+
+async def open_sqlite(path: Path, *, exclusive: bool) -> SQLiteStorage:
+    """Open a migrated database. Belongs to the running event loop and its thread. Applies no migration.
+
+    `exclusive=True` is for the one process that serves: it holds `<path>.lock` until it is closed or dies.
+    Commands open with `exclusive=False`, beside a server, and must write in short units.
+
+    Raises:
+        StorageInUse: another process serves this database.
+        NotMigrated, StorageTooNew, NotOurDatabase, MigrationChanged: see `storage.migrate`.
+        StorageUnavailable: the file cannot be read or written.
+        ConfigurationError: the lock file cannot be made, or the SQLite library is too old.
+
+    """
+    check_migrated(path)
+    lock = FileLock.take(path) if exclusive else None
+    reading: sqlite3.Connection | None = None
+    opened = False
+    try:
+        reading = connect(path)
+        reading.execute("PRAGMA query_only = ON").fetchall()
+        writing = connect(path, check_same_thread=False)
+        opened = True
+    except sqlite3.Error as error:
+        raise unavailable(error) from error
+    finally:
+        if not opened:
+            if reading is not None:
+                reading.close()
+            if lock is not None:
+                lock.release()
+    return SQLiteStorage(SQLiteReader(reading), SQLiteWriter(writing, asyncio.get_running_loop()), lock)
