@@ -1,0 +1,378 @@
+"""Accounts as a service: every change is one unit with its audit row and with what it revokes."""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from tokenward.clock import Clock
+from tokenward.errors import Error, InvalidRequest
+from tokenward.jose import base64url
+from tokenward.protocol.errors import ACCOUNT_EXISTS, NOT_FOUND
+from tokenward.server.accounts.password_hasher import InvalidCredentials, Overloaded, PasswordHasher
+from tokenward.server.accounts.passwords import PasswordRules, find_normalized
+from tokenward.server.accounts.profile import (
+    check_email,
+    check_name,
+    check_roles,
+    check_username,
+    find_login,
+    fold_login,
+)
+from tokenward.server.audit import SYSTEM, Audit
+from tokenward.server.revocation.log import RevocationLog
+from tokenward.server.storage.interface import Storage
+from tokenward.server.storage.records import AccountRecord
+from tokenward.server.storage.units import Change, Outcome, Unit
+
+_SUB_BYTES = 16
+_MOST_IN_A_PAGE = 200
+
+
+class AccountExists(Error):
+    """The e-mail address or the user name is taken, perhaps in other letters of upper and lower case."""
+
+    code = ACCOUNT_EXISTS
+    status = 409
+    description = (
+        "An account with this e-mail address or user name exists already. Sign in, or choose another."
+    )
+
+
+class AccountNotFound(Error):
+    """There is no account with this `sub` (any more)."""
+
+    code = NOT_FOUND
+    status = 404
+    description = "There is no such account."
+
+
+class Page(NamedTuple):
+    """Accounts in the order of `sub`; `next_cursor` is the `after` of the page that follows, or `None`."""
+
+    items: tuple[AccountRecord, ...]
+    next_cursor: str | None
+
+
+class Accounts:
+    """Creates, finds and changes accounts, and verifies their passwords.
+
+    Who may ask for a change is not checked here: the endpoint or command that calls knows who acts, and says
+    so in `actor` (a `sub`, or one of the actors that `server.audit` names). `request_id` is the one the user
+    sees.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        hasher: PasswordHasher,
+        rules: PasswordRules,
+        audit: Audit,
+        revocation_log: RevocationLog,
+        clock: Clock,
+    ) -> None:
+        self._storage = storage
+        self._hasher = hasher
+        self._rules = rules
+        self._audit = audit
+        self._revocation_log = revocation_log
+        self._clock = clock
+
+    async def create(
+        self,
+        *,
+        password: str,
+        email: str | None = None,
+        username: str | None = None,
+        name: str = "",
+        roles: Iterable[str] = (),
+        actor: str,
+        request_id: str = "",
+    ) -> AccountRecord:
+        """Create an enabled account with an e-mail address or a user name, or both, and return it.
+
+        Does not verify that the address is the caller's, does not ask whether registration is open, and does
+        not throttle. Empty `actor` means that the account creates itself.
+
+        Raises:
+            InvalidRequest: neither login is given, or a member has not the form it must have.
+            WeakPassword: the password breaks a rule.
+            AccountExists: a login is taken.
+            Overloaded: too many passwords are being hashed; nothing was done.
+
+        """
+        if email is None and username is None:
+            msg = "Give `email` or `username`: an account needs one of them to sign in with."
+            raise InvalidRequest(msg, reason="no login")
+        record = self._new_record(
+            None if email is None else check_email(email),
+            None if username is None else check_username(username),
+            check_name(name),
+            check_roles(roles),
+        )
+        normalized = self._check_password(password, record)
+        # Only saves the cost of a hash; what decides is the insert.
+        for login in (record.email_folded, record.username_folded):
+            if login is not None and await self._storage.accounts.find_by_login(login) is not None:
+                raise AccountExists
+        record = record._replace(password_hash=await self._hasher.hash(normalized))
+        outcome = await self._apply(
+            "create_account",
+            self._storage.accounts.insert(record),
+            self._event("account.created", record, actor or record.sub, request_id, roles=record.roles),
+        )
+        if not outcome.applied:
+            raise AccountExists
+        return record
+
+    async def find_by_login(self, login: str) -> AccountRecord | None:
+        """The account with this e-mail address or user name, in any case; `None` for what can be no login."""
+        folded = find_login(login)
+        return None if folded is None else await self._storage.accounts.find_by_login(folded)
+
+    async def get(self, sub: str) -> AccountRecord:
+        """The account with this `sub`, disabled or not.
+
+        Raises:
+            AccountNotFound: there is none.
+
+        """
+        record = await self._storage.accounts.find(sub)
+        if record is None:
+            raise AccountNotFound
+        return record
+
+    async def page(self, after: str | None = None, limit: int = 50) -> Page:
+        """At most `limit` (1 to 200) accounts beyond the cursor `after`, disabled ones included.
+
+        Raises:
+            InvalidRequest: `limit` is out of bounds.
+
+        """
+        if not 1 <= limit <= _MOST_IN_A_PAGE:
+            msg = f"`limit` must be from 1 to {_MOST_IN_A_PAGE}."
+            raise InvalidRequest(msg, reason="limit")
+        records = await self._storage.accounts.page(after, limit + 1)
+        items = tuple(records[:limit])
+        return Page(items, items[-1].sub if len(records) > limit else None)
+
+    async def verify_password(self, record: AccountRecord | None, password: str) -> AccountRecord:
+        """Verify the password of an account found before (`None`: of none), and return that account.
+
+        It is returned as it was *before* the password was checked. A session must be started with its
+        cut-off: if the password is changed meanwhile, the cut-offs differ and the session is refused, so that
+        an old password starts none. The hash is replaced when its parameters are not today's. Does not
+        throttle: take from `server.rate_limit.LoginThrottle` first. Does not hold the rules for new passwords
+        against old ones.
+
+        Raises:
+            InvalidCredentials: wrong password, no account, or a disabled one: the same in answer and in time.
+            Overloaded: too many passwords are being hashed; nothing was done.
+
+        """
+        normalized = find_normalized(password)
+        stored = None if record is None or normalized is None else record.password_hash
+        try:
+            # Done in every case, also for a disabled account: an answer that comes at once would tell whoever
+            # guesses which accounts exist and which of them are worth waiting for.
+            verified = await self._hasher.verify(normalized or "", stored)
+        except InvalidCredentials as error:
+            raise InvalidCredentials(reason=_why_refused(record, error.reason)) from None
+        if record is None or record.disabled_at is not None:
+            raise InvalidCredentials(reason=_why_refused(record, "right password"))
+        if verified.needs_rehash and stored is not None:
+            await self._rehash(record, stored, normalized or "")
+        return record
+
+    async def set_password(self, sub: str, password: str, *, actor: str, request_id: str = "") -> int:
+        """Set a new password and end all sessions; the old password is not asked for here.
+
+        Returns the number of the revocation record, from which on every access token of before is refused.
+
+        Raises:
+            AccountNotFound: there is no such account.
+            WeakPassword: the password breaks a rule.
+            Overloaded: too many passwords are being hashed; nothing was done.
+
+        """
+        record = await self.get(sub)
+        password_hash = await self._hasher.hash(self._check_password(password, record))
+        now = self._now()
+        return await self._revoke_and_apply(
+            "set_password",
+            sub,
+            "password_changed",
+            self._storage.accounts.set_password(sub, password_hash, now),
+            self._storage.accounts.raise_cutoff(sub),
+            self._storage.sessions.end_all_of_account(sub, now),
+            self._event("account.password_changed", record, actor, request_id),
+        )
+
+    async def set_disabled(self, sub: str, *, disabled: bool, actor: str, request_id: str = "") -> int | None:
+        """Disable an account, which ends its sessions for good, or enable it, which brings none of them back.
+
+        Returns the number of the revocation record, or `None` when the account was enabled.
+
+        Raises:
+            AccountNotFound: there is no such account.
+
+        """
+        record = await self.get(sub)
+        if not disabled:
+            await self._apply_to(
+                sub,
+                "enable_account",
+                self._storage.accounts.set_disabled(sub, None),
+                self._event("account.enabled", record, actor, request_id),
+            )
+            return None
+        now = self._now()
+        return await self._revoke_and_apply(
+            "disable_account",
+            sub,
+            "account_disabled",
+            self._storage.accounts.set_disabled(sub, now),
+            self._storage.accounts.raise_cutoff(sub),
+            self._storage.sessions.end_all_of_account(sub, now),
+            self._event("account.disabled", record, actor, request_id),
+        )
+
+    async def set_roles(self, sub: str, roles: Iterable[str], *, actor: str, request_id: str = "") -> int:
+        """Replace the roles, and refuse access tokens with the old ones; sessions go on and get the new ones.
+
+        Returns the number of the revocation record.
+
+        Raises:
+            AccountNotFound: there is no such account.
+            InvalidRequest: too many roles, or one that is no role name.
+
+        """
+        wanted = check_roles(roles)
+        record = await self.get(sub)
+        return await self._revoke_and_apply(
+            "set_roles",
+            sub,
+            "roles_changed",
+            self._storage.accounts.set_roles(sub, msgspec.json.encode(wanted).decode(), self._now()),
+            self._event(
+                "account.roles_changed", record, actor, request_id, before=record.roles, after=wanted
+            ),
+        )
+
+    async def update_profile(
+        self,
+        sub: str,
+        *,
+        name: str | None = None,
+        username: str | None = None,
+        actor: str,
+        request_id: str = "",
+    ) -> AccountRecord:
+        """Change the name or the user name (`None` leaves it as it is), and return the account as it is then.
+
+        Raises:
+            AccountNotFound: there is no such account.
+            InvalidRequest: a member has not the form it must have.
+            AccountExists: the user name is taken.
+
+        """
+        record = await self.get(sub)
+        now = self._now()
+        changed = record._replace(
+            name=record.name if name is None else check_name(name),
+            username=record.username if username is None else check_username(username),
+            username_folded=record.username_folded if username is None else fold_login(username),
+        )
+        members = [
+            field for field in ("name", "username") if getattr(record, field) != getattr(changed, field)
+        ]
+        if not members:
+            return record
+        changed = changed._replace(updated_at=now)
+        outcome = await self._apply(
+            "update_profile",
+            self._storage.accounts.set_profile(
+                sub, changed.name, changed.username, changed.username_folded, now
+            ),
+            self._event("account.profile_changed", changed, actor, request_id, members=members),
+        )
+        if not outcome.applied:
+            await self.get(sub)
+            raise AccountExists
+        return changed
+
+    def _new_record(
+        self, email: str | None, username: str | None, name: str, roles: tuple[str, ...]
+    ) -> AccountRecord:
+        # Random and not an address or a counter: a `sub` goes to every API, and must tell it nothing.
+        sub = "usr_" + base64url.encode(os.urandom(_SUB_BYTES)).decode()
+        now = self._now()
+        return AccountRecord(
+            sub=sub,
+            email=email,
+            email_folded=None if email is None else fold_login(email),
+            username=username,
+            username_folded=None if username is None else fold_login(username),
+            name=name,
+            password_hash=None,
+            roles=roles,
+            cutoff=0,
+            disabled_at=None,
+            personal_key_wrapped=self._audit.new_personal_key(sub),
+            created_at=now,
+            updated_at=now,
+        )
+
+    def _check_password(self, password: str, record: AccountRecord) -> str:
+        known = (text for text in (record.email, record.username, record.name) if text)
+        return self._rules.check_password(password, context=known)
+
+    def _event(
+        self, event: str, record: AccountRecord, actor: str, request_id: str, **detail: object
+    ) -> Change:
+        personal = {"email": record.email, "username": record.username, "name": record.name}
+        return self._audit.event(
+            event,
+            actor=actor,
+            at=self._now(),
+            subject=record.sub,
+            request_id=request_id,
+            detail=detail,
+            personal={member: value for member, value in personal.items() if value},
+            personal_key=record.personal_key_wrapped,
+        )
+
+    async def _rehash(self, record: AccountRecord, stored: str, normalized: str) -> None:
+        # A right password must not be refused because there is no room to improve its hash now.
+        with contextlib.suppress(Overloaded):
+            better = await self._hasher.hash(normalized)
+            await self._apply(
+                "rehash_password",
+                self._storage.accounts.rehash(record.sub, stored, better),
+                self._event("account.password_rehashed", record, SYSTEM, ""),
+            )
+
+    async def _revoke_and_apply(self, name: str, sub: str, reason: str, *changes: Change) -> int:
+        revocation = self._revocation_log.record("subject", sub, reason)
+        outcome = await self._apply_to(sub, name, *changes, revocation)
+        return outcome.integer(len(changes))
+
+    async def _apply_to(self, sub: str, name: str, *changes: Change) -> Outcome:
+        outcome = await self._apply(name, *changes)
+        if not outcome.applied:
+            raise AccountNotFound(reason=f"{sub} is gone: {outcome.refused_by} changed no row")
+        return outcome
+
+    async def _apply(self, name: str, *changes: Change) -> Outcome:
+        return await self._storage.apply(Unit(name, changes))
+
+    def _now(self) -> int:
+        return int(self._clock.now())
+
+
+def _why_refused(record: AccountRecord | None, password_was: str) -> str:
+    if record is None:
+        return "no such account"
+    return password_was if record.disabled_at is None else f"account disabled, {password_was}"

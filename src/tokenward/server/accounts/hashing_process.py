@@ -1,0 +1,51 @@
+"""The process that hashes passwords: reads a request from each line of standard input, and answers with a line.
+
+`password_hasher` starts it, as a file of its own, so that it loads Argon2 and nothing else of the server. It ends
+when its input does. Requests and answers are JSON objects:
+
+    {"parameters", "password"}          -> {"hash"}
+    {"parameters", "password", "hash"}  -> {"verified", "needs_rehash"} or {"failed"}
+
+`parameters` are the arguments of `argon2.PasswordHasher`.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+import argon2
+
+_LOWEST_PRIORITY = 19
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """What to answer to one request; `failed` names the kind of error when the hash itself is at fault."""
+    hasher = argon2.PasswordHasher(**request["parameters"])
+    if "hash" not in request:
+        return {"hash": hasher.hash(request["password"])}
+    try:
+        hasher.verify(request["hash"], request["password"])
+    except argon2.exceptions.VerifyMismatchError:
+        return {"verified": False, "needs_rehash": False}
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError) as error:
+        return {"failed": type(error).__name__}
+    return {"verified": True, "needs_rehash": hasher.check_needs_rehash(request["hash"])}
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    # Ctrl-C at a terminal goes to every process of the server; this one ends when its input does.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A sandbox may forbid it. Hashing then competes with the rest, and all still works.
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
+    for line in sys.stdin.buffer:
+        sys.stdout.buffer.write(json.dumps(answer(json.loads(line))).encode() + b"\n")
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
