@@ -1,0 +1,48 @@
+"""The list of commands. Each is imported when it is asked for, so that `serve` starts without the others."""
+
+from importlib import import_module
+
+import click
+
+from tokenward import __version__
+
+_COMMANDS = {
+    "accounts": "Create accounts, set passwords, disable and enable.",
+    "keys": "List the keys of the ring, and rotate them.",
+    "migrate": "Bring the database to the version of this program.",
+    "revoke": "Revoke a token, a session, an account's tokens, or a key.",
+    "serve": "Start the authorization server.",
+    "settings": "Print every setting, as documentation.",
+    "tokens": "Look into a token.",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"tokenward.cli.{cmd_name}"), cmd_name)
+        if not isinstance(command, click.Command):
+            msg = f"tokenward.cli.{cmd_name} holds no command of its name"
+            raise TypeError(msg)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Every setting can also be given as a TOKENWARD_ variable; see: tokenward settings",
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Sign-in for APIs: short-lived JSON Web Tokens, refresh, and revocation."""

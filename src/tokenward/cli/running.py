@@ -1,0 +1,111 @@
+"""What every command does alike: options, opening the services, and errors as one clear line."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+import msgspec
+
+from tokenward.errors import Error
+from tokenward.server.settings import Settings, load_settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def reports_errors(function: Callable[P, T]) -> Callable[P, T]:
+    """Print an error of ours as one line on standard error, and end with status 1."""
+
+    @wraps(function)
+    def reporting(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except Error as error:
+            click.echo(f"Error: {error.description}", err=True)
+            sys.exit(1)
+
+    return reporting
+
+
+def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which settings and which data a command works on."""
+    options = (
+        click.option("--data", type=click.Path(path_type=Path), help="The data folder."),
+        click.option("--config", type=click.Path(path_type=Path), help="A TOML file with settings."),
+    )
+    for option in options:
+        function = option(function)
+    return function
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def command_settings(data: Path | None, config: Path | None) -> Settings:
+    """The settings of a command that runs beside a server."""
+    return load_settings(environment=os.environ, flags={"data": data}, config=config, serving=False)
+
+
+def run_with_services(data: Path | None, config: Path | None, work: "Callable[[Any], Awaitable[T]]") -> T:
+    """Open the services on the data folder, do `work` with them, and close them again."""
+    from tokenward.server.app import open_services
+
+    settings = command_settings(data, config)
+
+    async def run() -> T:
+        async with open_services(settings, serving=False) as services:
+            return await work(services)
+
+    return asyncio.run(run())
+
+
+def print_json(content: object) -> None:
+    """Indented JSON on standard output."""
+    click.echo(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
+
+
+def print_list(items: list[dict[str, Any]], *, as_json: bool, next_cursor: str | None = None) -> None:
+    """A list, as JSON in the form that the API uses too, or as columns."""
+    if as_json:
+        print_json({"items": items, "next_cursor": next_cursor})
+        return
+    if not items:
+        click.echo("(none)")
+        return
+    rows = [list(items[0]), *([_cell(value) for value in item.values()] for item in items)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if next_cursor is not None:
+        click.echo(f"There are more; go on with: --cursor {next_cursor}")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value)) or "-"
+    return str(value)
+
+
+def read_password(*, from_stdin: bool) -> str:
+    """A new password: one line from standard input, or asked for twice at a terminal."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        msg = "There is no terminal to ask for the password at. Send it on standard input, with --password-stdin."
+        raise click.UsageError(msg)
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return password
+
+
+def time_text(at: int | None) -> str | None:
+    """UTC seconds as a date and time."""
+    from datetime import UTC, datetime
+
+    return None if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,102 @@
+"""From the bytes of a body to a typed value, refusing everything that is not exactly what was asked for."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from tokenward.errors import Error, InvalidRequest
+from tokenward.jose.strict_json import decode_object
+from tokenward.protocol.errors import UNKNOWN_MEMBER, UNSUPPORTED_MEDIA_TYPE
+from tokenward.server.endpoints.messages import Request
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_JSON = b"application/json"
+_FORM = b"application/x-www-form-urlencoded"
+_MAX_FIELDS = 20
+_MAX_BODY_BYTES = 1 << 24  # The connection's own limit is far below; this one only bounds the parser.
+
+
+class UnknownMember(Error):
+    """The body has a member that means nothing here, so the sender meant something that would not happen."""
+
+    code = UNKNOWN_MEMBER
+    status = 400
+
+
+class UnsupportedMediaType(Error):
+    """The body is of a kind that this endpoint does not read."""
+
+    code = UNSUPPORTED_MEDIA_TYPE
+    status = 415
+
+
+async def read_json(request: Request, body_type: type[T]) -> T:
+    """The body as `body_type`, from `application/json` only.
+
+    Raises:
+        UnsupportedMediaType, StrictJSONError, UnknownMember, InvalidRequest: with what is wrong and where.
+
+    """
+    _check_media_type(request, (_JSON,))
+    return _convert(decode_object(await request.body(), max_bytes=_MAX_BODY_BYTES), body_type)
+
+
+async def read_json_or_form(request: Request, body_type: type[T], *, ignored: Iterable[str] = ()) -> T:
+    """The body as `body_type`, from JSON or a form. `ignored` names form fields that are dropped if they come.
+
+    Raises:
+        UnsupportedMediaType, StrictJSONError, UnknownMember, InvalidRequest: with what is wrong and where.
+
+    """
+    kind = _check_media_type(request, (_JSON, _FORM))
+    body = await request.body()
+    if kind == _JSON:
+        return _convert(decode_object(body, max_bytes=_MAX_BODY_BYTES), body_type)
+    return _convert(_decode_form(body, frozenset(ignored)), body_type)
+
+
+def _check_media_type(request: Request, accepted: tuple[bytes, ...]) -> bytes:
+    values = request.header_values(b"content-type")
+    kind = values[0].partition(b";")[0].strip().lower() if len(values) == 1 else b""
+    if kind not in accepted:
+        wanted = " or ".join(one.decode() for one in accepted)
+        msg = f"This endpoint reads {wanted}. Set the header Content-Type accordingly."
+        raise UnsupportedMediaType(msg)
+    return kind
+
+
+def _decode_form(body: bytes, ignored: frozenset[str]) -> dict[str, object]:
+    try:
+        pairs = parse_qsl(
+            body.decode("utf-8"),
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            encoding="utf-8",
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
+        )
+    except ValueError:  # UnicodeDecodeError is one too.
+        msg = "The form is not well formed. Send name=value pairs joined by &, percent-encoded from UTF-8."
+        raise InvalidRequest(msg, reason="malformed form") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        msg = "The form names a field twice. Send each field once."
+        raise InvalidRequest(msg, reason="duplicate form field")
+    return {name: value for name, value in fields.items() if name not in ignored}
+
+
+def _convert(members: dict[str, object], body_type: type[T]) -> T:
+    # Neither a name nor a value that the client sent is put into the message: it ends in logs.
+    known = body_type.__struct_encode_fields__
+    if any(name not in known for name in members):
+        allowed = ", ".join(known)
+        msg = f"The body has a member that this endpoint does not know. It knows: {allowed}."
+        raise UnknownMember(msg)
+    try:
+        return msgspec.convert(members, body_type)
+    except msgspec.ValidationError as error:
+        msg = f"The body does not fit: {error}. See the documentation of this endpoint."
+        raise InvalidRequest(msg, reason="body of wrong shape") from None

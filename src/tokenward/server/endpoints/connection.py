@@ -1,0 +1,163 @@
+"""Limits of one HTTP connection: how long a request head may be, and how long head and body may take to arrive.
+
+The server program reads heads of any length and waits for ever; a client that drips one byte a second would hold a
+connection open without an end. How long a body may be is limited where it is read (`messages.Request.body`).
+"""
+
+import asyncio
+from enum import Enum
+from typing import Any, ClassVar
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from tokenward.protocol.errors import HEADERS_TOO_LARGE, INVALID_REQUEST, REQUEST_TIMEOUT
+
+_PROBLEM = "\r\n".join(
+    (
+        "HTTP/1.1 {status} {title}",
+        "content-type: application/problem+json",
+        "content-length: {length}",
+        "cache-control: no-store",
+        "x-content-type-options: nosniff",
+        "connection: close",
+        "",
+        "",
+    )
+)
+
+
+class _Awaited(Enum):
+    """What the client still has to send."""
+
+    HEAD = "head"
+    BODY = "body"
+
+
+class LimitedConnection(HttpToolsProtocol):
+    """The HTTP protocol of the server program, with limits on request heads. Make subclasses with `limited`."""
+
+    max_head_bytes: ClassVar[int]
+    head_timeout_seconds: ClassVar[float]
+    body_timeout_seconds: ClassVar[float]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_bytes = 0
+        self._awaited: _Awaited | None = _Awaited.HEAD
+        self._timed: _Awaited | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock for the first request head."""
+        super().connection_made(transport)
+        self._set_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._awaited = None
+        self._set_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, then see what is still awaited: a timer runs only for a rest, so a whole request costs none."""
+        super().data_received(data)
+        if self._awaited is _Awaited.HEAD:
+            # The parser keeps a header to itself until it is complete, so an endless one is counted here.
+            self._head_bytes += len(data)
+            if self._head_bytes > self.max_head_bytes:
+                self._refuse(431, "Request Header Fields Too Large", HEADERS_TOO_LARGE, self._too_large())
+        if self._awaited is not self._timed:
+            self._set_timer()
+
+    def on_message_begin(self) -> None:
+        """A request starts."""
+        super().on_message_begin()
+        self._awaited = _Awaited.HEAD
+
+    def on_headers_complete(self) -> None:
+        """The head is whole; one that is too long is answered in the application's place."""
+        self._awaited = _Awaited.BODY
+        self._head_bytes = 0
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size <= self.max_head_bytes:
+            super().on_headers_complete()
+            return
+        application = self.app
+        self.app = self._answer_too_large
+        super().on_headers_complete()
+        self.app = application
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._awaited = None
+        super().on_message_complete()
+
+    async def _answer_too_large(self, *_: object) -> None:
+        self._refuse(431, "Request Header Fields Too Large", HEADERS_TOO_LARGE, self._too_large())
+
+    def send_400_response(self, msg: str) -> None:
+        """What cannot be parsed as HTTP is told so in the form that all our errors have."""
+        del msg
+        self._refuse(
+            400,
+            "Bad Request",
+            INVALID_REQUEST,
+            "This is not a well-formed HTTP/1.1 request; nothing was done.",
+        )
+
+    def _too_large(self) -> str:
+        return (
+            f"The request line and headers are too long together. Send at most {self.max_head_bytes} bytes."
+        )
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timed = self._awaited
+        if self._awaited is not None:
+            seconds = (
+                self.head_timeout_seconds if self._awaited is _Awaited.HEAD else self.body_timeout_seconds
+            )
+            self._timer = self.loop.call_later(seconds, self._timed_out, self._awaited, seconds)
+
+    def _timed_out(self, awaited: "_Awaited", seconds: float) -> None:
+        self._timer = None
+        if awaited is _Awaited.HEAD and self._head_bytes == 0:
+            # Nothing was asked, so nothing is answered: browsers open connections ahead of need.
+            self.transport.close()
+            return
+        detail = f"The {awaited.value} of the request did not arrive within {seconds:g} seconds. Send it in one go."
+        self._refuse(408, "Request Timeout", REQUEST_TIMEOUT, detail)
+
+    def _refuse(self, status: int, title: str, code: str, detail: str) -> None:
+        if self.transport.is_closing():
+            return
+        body = msgspec.json.encode(
+            {
+                "type": f"urn:tokenward:error:{code}",
+                "title": title,
+                "status": status,
+                "code": code,
+                "detail": detail,
+            }
+        )
+        head = _PROBLEM.format(status=status, title=title, length=len(body))
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+
+
+def limited(
+    *, max_head_bytes: int, head_timeout_seconds: float, body_timeout_seconds: float
+) -> type[LimitedConnection]:
+    """The connection class with these limits, for the server program to make connections of."""
+    return type(
+        "LimitedConnection",
+        (LimitedConnection,),
+        {
+            "max_head_bytes": max_head_bytes,
+            "head_timeout_seconds": head_timeout_seconds,
+            "body_timeout_seconds": body_timeout_seconds,
+        },
+    )

@@ -1,0 +1,160 @@
+"""The ASGI door: one look-up from path and method to a plain function, and one place where anything may be raised."""
+
+import os
+import traceback
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
+from typing import NamedTuple, TypeAlias
+
+from tokenward.clock import Clock
+from tokenward.errors import Error
+from tokenward.protocol.errors import (
+    INVALID_CREDENTIALS,
+    INVALID_GRANT,
+    INVALID_TOKEN,
+    RATE_LIMITED,
+)
+from tokenward.server.endpoints.error_responses import MethodNotAllowed, NotFound, ServerError, problem
+from tokenward.server.endpoints.messages import (
+    ClientGone,
+    Handler,
+    Header,
+    Receive,
+    Request,
+    Response,
+    Scope,
+    Send,
+)
+from tokenward.server.endpoints.security import check_no_secret_in_query, client_address
+from tokenward.server.endpoints.telemetry import Log, Metrics
+
+Routes: TypeAlias = Mapping[str, Mapping[str, Handler]]
+
+# Refusals that a security engineer looks for afterwards; each is a line with its true reason.
+_SECURITY_CODES = frozenset({INVALID_CREDENTIALS, INVALID_GRANT, INVALID_TOKEN, RATE_LIMITED})
+
+
+class DoorPolicy(NamedTuple):
+    """What the door needs of the settings."""
+
+    max_body_bytes: int
+    headers: tuple[Header, ...]
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    access_log: bool
+    slow_request_seconds: float
+
+
+class Door:
+    """The ASGI application of the server."""
+
+    def __init__(
+        self, *, routes: Routes, policy: DoorPolicy, clock: Clock, log: Log, metrics: Metrics
+    ) -> None:
+        self._routes = routes
+        self._policy = policy
+        self._clock = clock
+        self._log = log
+        self._metrics = metrics
+        # A request id has to be unique and nothing more, so a counter behind a random start does.
+        self._id_prefix = os.urandom(6).hex()
+        self._requests = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request; close a WebSocket at once; leave the lifespan to whoever started us."""
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close"})
+            return
+        started = self._clock.monotonic()
+        self._requests += 1
+        request_id = f"{self._id_prefix}-{self._requests:x}"
+        proxies = self._policy.trusted_proxies
+        request = Request(scope, receive, request_id, self._policy.max_body_bytes)
+        if proxies:
+            request.address = client_address(request.address, request.headers, proxies)
+        methods = self._routes.get(request.path)
+        # A path that a client made up would be a label of its own for every probe.
+        route = "(unknown)" if methods is None else request.path
+        response = await self._answer(request, methods, route)
+        if response is None:
+            return
+        body = response.body
+        await send(
+            {
+                "type": "http.response.start",
+                "status": response.status,
+                "headers": [
+                    *self._policy.headers,
+                    (b"content-type", response.content_type),
+                    (b"content-length", b"%d" % len(body)),
+                    (b"x-request-id", request_id.encode()),
+                    *response.headers,
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": body})
+        self._tell(request, route, response.status, self._clock.monotonic() - started)
+
+    async def _answer(
+        self, request: Request, methods: Mapping[str, Handler] | None, route: str
+    ) -> Response | None:
+        try:
+            if request.query:
+                check_no_secret_in_query(request.query)
+            return await _find_handler(request, methods)(request)
+        except Error as error:
+            self._log_refusal(request, route, error)
+            return problem(error, request.id)
+        except ClientGone:
+            return None
+        except Exception as error:  # noqa: BLE001 - the one door: whatever it was, the client gets an answer
+            # The message of a foreign exception may hold what a client sent; its kind and place do not.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            self._log.event(
+                "error",
+                level="error",
+                request_id=request.id,
+                path=route,
+                error=type(error).__name__,
+                place=f"{place.name}:{place.lineno}",
+            )
+            return problem(ServerError(), request.id)
+
+    def _log_refusal(self, request: Request, route: str, error: Error) -> None:
+        if error.code in _SECURITY_CODES or error.status >= 500:
+            self._metrics.count_event(error.code)
+            self._log.event(
+                "refused",
+                level="error" if error.status >= 500 else "info",
+                code=error.code,
+                reason=error.reason,
+                request_id=request.id,
+                path=route,
+                address=request.address,
+            )
+
+    def _tell(self, request: Request, route: str, status: int, seconds: float) -> None:
+        self._metrics.count_answer(route, status, seconds)
+        if seconds >= self._policy.slow_request_seconds:
+            self._log.event(
+                "slow_request", level="warning", request_id=request.id, path=route, ms=round(seconds * 1000)
+            )
+        if self._policy.access_log:
+            self._log.event(
+                "access",
+                request_id=request.id,
+                method=request.method,
+                path=route,
+                status=status,
+                ms=round(seconds * 1000, 1),
+                address=request.address,
+            )
+
+
+def _find_handler(request: Request, methods: Mapping[str, Handler] | None) -> Handler:
+    if methods is None:
+        raise NotFound
+    handler = methods.get("GET" if request.method == "HEAD" else request.method)
+    if handler is None:
+        raise MethodNotAllowed(", ".join(methods))
+    return handler

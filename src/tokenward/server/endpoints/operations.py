@@ -1,0 +1,58 @@
+"""What operators and their programs ask: is it alive, is it ready, what has it done."""
+
+from ipaddress import IPv4Network, IPv6Network
+
+from tokenward.server.endpoints.error_responses import NotFound
+from tokenward.server.endpoints.messages import NO_STORE, Request, Response, json_response
+from tokenward.server.endpoints.security import BearerGuard, is_within
+from tokenward.server.endpoints.telemetry import Metrics
+from tokenward.server.keyring.ring import KeyRing
+from tokenward.server.revocation.log import RevocationLog
+
+
+class OperationsEndpoints:
+    """Health, readiness and metrics."""
+
+    def __init__(
+        self,
+        *,
+        guard: BearerGuard,
+        ring: KeyRing,
+        revocations: RevocationLog,
+        metrics: Metrics,
+        metrics_networks: tuple[IPv4Network | IPv6Network, ...],
+    ) -> None:
+        self._guard = guard
+        self._ring = ring
+        self._revocations = revocations
+        self._metrics = metrics
+        self._metrics_networks = metrics_networks
+
+    async def healthz(self, _: Request) -> Response:
+        """The process answers. A supervisor restarts it when this fails, so it asks nothing of the storage."""
+        return json_response({"status": "ok"})
+
+    async def readyz(self, _: Request) -> Response:
+        """The storage can be read and there are keys to sign with; a load balancer asks this.
+
+        Raises:
+            StorageUnavailable, NoSigningKey: it should not be sent requests now.
+
+        """
+        await self._guard.catch_up()
+        self._ring.active_refresh_key()
+        self._ring.signing_key("")
+        return json_response({"status": "ready"})
+
+    async def metrics(self, request: Request) -> Response:
+        """Prometheus exposition, for the networks in the settings only; elsewhere there is nothing here."""
+        if not is_within(request.address, self._metrics_networks):
+            raise NotFound
+        self._metrics.set_gauge(
+            "revocation_head", "Number of the newest revocation record.", self._revocations.revoked.applied
+        )
+        self._metrics.set_gauge(
+            "revocation_records", "Revocation records held in memory.", len(self._revocations.revoked)
+        )
+        content_type, text = self._metrics.exposition()
+        return Response(200, text, content_type, NO_STORE)

@@ -1,0 +1,122 @@
+"""What guards every request: the bearer guard, the origin check, and the headers on each answer."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from tokenward.errors import Error, InvalidRequest
+from tokenward.protocol.errors import ORIGIN_REFUSED
+from tokenward.server.endpoints.messages import Header, Request
+from tokenward.server.keyring.ring import KeyRing
+from tokenward.server.revocation.log import RevocationLog
+from tokenward.tokens.access_token import AccessToken
+from tokenward.tokens.bearer import parse_authorization
+from tokenward.tokens.verifier import TokenVerifier
+
+SECURITY_HEADERS: tuple[Header, ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    # Nothing here is a page: an answer that a browser shows loads and runs nothing, and nobody frames it.
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+HSTS: Header = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+
+_SECRET_PARAMETERS = (b"access_token=", b"refresh_token=", b"id_token=", b"token=", b"password=")
+
+
+class OriginRefused(Error):
+    """A page of another origin sent this request."""
+
+    code = ORIGIN_REFUSED
+    status = 403
+    description = "Pages of this origin may not call this endpoint. Ask the operator to allow the origin."
+
+
+class BearerGuard:
+    """Verifies the access token of a request, against keys and revocations as they are now.
+
+    Before each verdict it asks the storage whether anything moved, so a token that a command in another process
+    revoked is refused by the very next request.
+    """
+
+    def __init__(self, *, verifier: TokenVerifier, ring: KeyRing, revocations: RevocationLog) -> None:
+        self._verifier = verifier
+        self._ring = ring
+        self._revocations = revocations
+        self._revision = -1
+
+    async def check(self, request: Request) -> AccessToken:
+        """The verified access token.
+
+        Raises:
+            MissingToken, InvalidRequest, InvalidToken: as RFC 6750 section 3.1 distinguishes them.
+            StorageUnavailable: whether it was revoked cannot be known now.
+
+        """
+        token = parse_authorization(request.header_values(b"authorization"))
+        await self.catch_up()
+        return self._verifier.verify(token)
+
+    async def catch_up(self) -> None:
+        """Hold what the storage holds now: revocations, and the keys if the ring moved."""
+        position = await self._revocations.catch_up()
+        if position.ring_revision != self._revision:
+            await self._ring.catch_up(position)
+            self._verifier.replace_keys(self._ring.verification_keys)
+            self._revision = self._ring.revision
+
+
+def check_no_secret_in_query(query: bytes) -> None:
+    """Refuse a token or password in a URL: it ends in histories, proxies' logs and Referer headers.
+
+    Raises:
+        InvalidRequest: whatever the endpoint, and although nobody would read it there.
+
+    """
+    for parameter in query.split(b"&"):
+        if parameter.lower().startswith(_SECRET_PARAMETERS):
+            msg = (
+                "A token or password does not belong in a URL. Send an access token in the Authorization header; "
+                "this one should be revoked, since URLs are logged."
+            )
+            raise InvalidRequest(msg, reason="secret in the query")
+
+
+def check_origin(request: Request, own_origin: str) -> None:
+    """Refuse a request that a browser sent for a page of another origin.
+
+    Raises:
+        OriginRefused: the `Origin` header names another origin than this server's own.
+
+    """
+    for origin in request.header_values(b"origin"):
+        if origin.decode("latin-1") != own_origin:
+            raise OriginRefused(reason="foreign Origin header")
+
+
+def client_address(
+    peer: str, headers: list[Header], trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+) -> str:
+    """The client's address: the connection's (`peer`), or what a trusted proxy says of it.
+
+    `X-Forwarded-For` is read from its end: each trusted proxy appended the address it saw, so the last one that is
+    not itself a trusted proxy is the client. What stands before it was written by the client and proves nothing.
+    """
+    if not is_within(peer, trusted_proxies):
+        return peer
+    chain = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1")
+    for hop in reversed([one.strip() for one in chain.split(",") if one.strip()]):
+        try:
+            address = str(ip_address(hop))
+        except ValueError:
+            return peer
+        if not is_within(address, trusted_proxies):
+            return address
+        peer = address
+    return peer
+
+
+def is_within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    """Whether an address is in one of the networks; what is no address is in none."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)

@@ -1,0 +1,217 @@
+"""Login: factors, then a session, and the first party's way to refresh and leave it.
+
+Owns the order: room for a hash, throttle, account, password, session, tokens. Does not own any of the steps
+(`rate_limit`, `accounts`, `sessions`, `token_issuer`), nor HTTP (`endpoints.api.auth`). The built-in client
+`first-party` stands for the application's own sign-in; it has no secret and can never authenticate at a token
+endpoint.
+"""
+
+from typing import NamedTuple
+
+from tokenward.clock import Clock
+from tokenward.errors import Error
+from tokenward.protocol.errors import REGISTRATION_CLOSED
+from tokenward.server.accounts.accounts import Accounts
+from tokenward.server.accounts.password_hasher import InvalidCredentials, Overloaded, PasswordHasher
+from tokenward.server.audit import Audit
+from tokenward.server.rate_limit import LoginThrottle, RegistrationThrottle, network_prefix
+from tokenward.server.sessions.refresh_tokens import InvalidGrant
+from tokenward.server.sessions.sessions import Ended, Origin, Sessions, sid_bytes
+from tokenward.server.storage.interface import Storage
+from tokenward.server.storage.records import AccountRecord, ClientRecord
+from tokenward.server.storage.units import Unit
+from tokenward.server.token_issuer import TokenIssuer, TokenResponse
+from tokenward.tokens.access_token import AccessToken
+
+FIRST_PARTY = "first-party"
+FIRST_PARTY_SCOPE = "account"
+
+
+class RegistrationClosed(Error):
+    """Nobody may create an account by themselves."""
+
+    code = REGISTRATION_CLOSED
+    status = 403
+    description = (
+        "Registration is closed on this server. Ask the operator for an account; the operator opens registration "
+        'with the setting registration = "open".'
+    )
+
+
+class Caller(NamedTuple):
+    """Who asks, as far as the connection tells: for throttling and for the audit trail."""
+
+    address: str
+    agent: str
+    request_id: str
+
+    @property
+    def origin(self) -> Origin:
+        """Network prefix and user agent."""
+        return Origin(network_prefix(self.address), self.agent)
+
+
+class Login:
+    """The sign-in of the first party."""
+
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        accounts: Accounts,
+        hasher: PasswordHasher,
+        login_throttle: LoginThrottle,
+        registration_throttle: RegistrationThrottle,
+        sessions: Sessions,
+        token_issuer: TokenIssuer,
+        audit: Audit,
+        clock: Clock,
+        audience: str,
+        registration_open: bool,
+    ) -> None:
+        self._storage = storage
+        self._accounts = accounts
+        self._hasher = hasher
+        self._login_throttle = login_throttle
+        self._registration_throttle = registration_throttle
+        self._sessions = sessions
+        self._token_issuer = token_issuer
+        self._audit = audit
+        self._clock = clock
+        self._audience = audience
+        self._registration_open = registration_open
+
+    async def register(
+        self, *, email: str | None, username: str | None, name: str, password: str, caller: Caller
+    ) -> AccountRecord:
+        """Create an account for whoever asks. It gets no roles and no tokens.
+
+        Raises:
+            RegistrationClosed, RateLimited, and what `Accounts.create` raises.
+
+        """
+        if not self._registration_open:
+            raise RegistrationClosed
+        self._hasher.check_room()
+        await self._registration_throttle.take(caller.address)
+        return await self._accounts.create(
+            email=email,
+            username=username,
+            name=name,
+            password=password,
+            actor="",
+            request_id=caller.request_id,
+        )
+
+    async def log_in(
+        self, name: str, password: str, *, caller: Caller
+    ) -> tuple[TokenResponse, AccountRecord]:
+        """Verify a password and start a session.
+
+        The attempt is charged before the hash is computed, so that many guesses at once cannot slip through; a
+        success gives it back.
+
+        Raises:
+            Overloaded, RateLimited: nothing was verified.
+            InvalidCredentials: the same in answer and time for a wrong password, an unknown name, a disabled account.
+
+        """
+        self._hasher.check_room()
+        taken = await self._login_throttle.take(name, caller.address)
+        client = await self._first_party()
+        account = await self._accounts.find_by_login(name)
+        try:
+            await self._accounts.verify_password(account, password)
+            if account is None:
+                raise InvalidCredentials(reason="no such account")
+            refreshed = await self._sessions.start(
+                account,
+                client,
+                scope=FIRST_PARTY_SCOPE,
+                audience=self._audience,
+                amr=("pwd",),
+                origin=caller.origin,
+                request_id=caller.request_id,
+                also=self._login_throttle.succeeded(taken),
+            )
+        except Overloaded:
+            # Nobody guessed anything: what was charged for it is given back.
+            await self._login_throttle.give_back(taken)
+            raise
+        except InvalidCredentials as error:
+            await self._note_failure(account, error.reason, caller)
+            raise
+        except InvalidGrant as error:
+            # The account was cut off between the password and the session; outwardly that is a failed login.
+            await self._note_failure(account, error.reason, caller)
+            raise InvalidCredentials(reason=error.reason) from None
+        return self._token_issuer.issue(refreshed), account
+
+    async def refresh(self, refresh_token: str, *, caller: Caller) -> tuple[TokenResponse, bool]:
+        """Exchange a refresh token; also says whether it was a retry, which got the same successor again.
+
+        Raises:
+            InvalidGrant: it is not accepted.
+
+        """
+        refreshed = await self._sessions.refresh(
+            refresh_token, client_id=FIRST_PARTY, origin=caller.origin, request_id=caller.request_id
+        )
+        return self._token_issuer.issue(refreshed), refreshed.retried
+
+    async def log_out(self, token: AccessToken, *, caller: Caller) -> Ended:
+        """End the session of a verified access token.
+
+        Raises:
+            InvalidGrant: it had ended already.
+
+        """
+        return await self._end(_sid(token), token.sub, caller)
+
+    async def log_out_by_refresh_token(self, refresh_token: str, *, caller: Caller) -> Ended:
+        """End the session of a refresh token.
+
+        Raises:
+            InvalidGrant: the token is not ours, or its session had ended already.
+
+        """
+        session = await self._sessions.find_by_refresh_token(refresh_token, client_id=FIRST_PARTY)
+        return await self._end(session.sid, session.sub, caller)
+
+    async def log_out_everywhere(self, token: AccessToken, *, caller: Caller) -> Ended:
+        """End every session of the account of a verified access token."""
+        account = await self._accounts.get(token.sub)
+        return await self._sessions.end_all(
+            account, actor=account.sub, reason="logout_everywhere", request_id=caller.request_id
+        )
+
+    async def _end(self, sid: bytes, sub: str, caller: Caller) -> Ended:
+        ended = await self._sessions.end(sid, actor=sub, reason="logout", request_id=caller.request_id)
+        if ended is None:
+            raise InvalidGrant("This session has ended already. Sign in again.", reason="session ended")
+        return ended
+
+    async def _first_party(self) -> ClientRecord:
+        client = await self._storage.clients.find(FIRST_PARTY)
+        if client is None:
+            raise InvalidCredentials(reason="the built-in client is missing")
+        return client
+
+    async def _note_failure(self, account: AccountRecord | None, reason: str, caller: Caller) -> None:
+        event = self._audit.event(
+            "login.failed",
+            actor="anonymous",
+            at=int(self._clock.now()),
+            subject=account.sub if account else "",
+            request_id=caller.request_id,
+            detail={"reason": reason},
+            personal={"network": caller.origin.network, "agent": caller.agent},
+            personal_key=account.personal_key_wrapped if account else None,
+        )
+        await self._storage.apply(Unit("note_failed_login", (event,)))
+
+
+def _sid(token: AccessToken) -> bytes:
+    if token.sid is None:
+        raise InvalidGrant("This token belongs to no session.", reason="access token without sid")
+    return sid_bytes(token.sid)

@@ -1,0 +1,64 @@
+"""The token issuer: every token is born here.
+
+Owns what an access token says (RFC 9068) and the shape of a token response (RFC 6749 section 5.1). Does not own
+whether one may be issued: the caller brings a `Refreshed`, which says in which snapshot the session was alive.
+"""
+
+import os
+from typing import NamedTuple
+
+import msgspec
+
+from tokenward.jose import base64url
+from tokenward.server.keyring.ring import KeyRing
+from tokenward.server.sessions.sessions import Refreshed, sid_text
+from tokenward.tokens.access_token import encode_access_token
+
+
+class TokenResponse(NamedTuple):
+    """What the client gets; `expires_in` in seconds, `sub` for whoever renders the user beside it."""
+
+    access_token: str
+    expires_in: int
+    refresh_token: str
+    scope: str
+    sub: str
+
+
+class TokenIssuer:
+    """Issues access tokens for living sessions, signed by the ring's active key of `algorithm`."""
+
+    def __init__(self, *, issuer: str, ring: KeyRing, algorithm: str, access_token_seconds: int) -> None:
+        self._issuer = issuer
+        self._ring = ring
+        self._algorithm = algorithm
+        self._access_token_seconds = access_token_seconds
+
+    def issue(self, refreshed: Refreshed) -> TokenResponse:
+        """A token response for a session that was just started or refreshed.
+
+        `iat` is the time read no later than the statement that saw the session alive, never the moment of signing,
+        and `rsq` the head of the revocation log in that statement: so no token escapes a cut-off. `exp` never
+        passes the session's own end.
+        """
+        session = refreshed.session
+        expires_at = min(refreshed.at + self._access_token_seconds, session.absolute_expires_at)
+        claims = {
+            "iss": self._issuer,
+            "sub": session.sub,
+            "aud": session.audience,
+            "client_id": session.client_id,
+            "exp": expires_at,
+            "iat": refreshed.at,
+            "jti": base64url.encode(os.urandom(16)).decode(),
+            "scope": session.scope,
+            "sid": sid_text(session.sid),
+            "auth_time": session.auth_time,
+            "amr": msgspec.json.decode(session.amr),
+            "roles": refreshed.roles,
+            "rsq": refreshed.rsq,
+        }
+        token = encode_access_token(claims, self._ring.signing_key(self._algorithm))
+        return TokenResponse(
+            token, expires_at - refreshed.at, refreshed.refresh_token, session.scope, session.sub
+        )

@@ -1,0 +1,62 @@
+"""Upkeep: what the server does beside its requests."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from tokenward.errors import Error
+from tokenward.server.app import Services
+from tokenward.server.endpoints.telemetry import Log, Metrics
+from tokenward.server.storage.units import Unit
+
+_UPKEEP_EVERY_SECONDS = 1.0
+_SWEEP_EVERY_SECONDS = 30.0
+_SWEEP_ROWS = 500
+_DAY_SECONDS = 86_400
+_SET_BACK_SECONDS = 5.0
+
+
+class Upkeep:
+    """Rotates keys, sweeps rows and watches the clock, once a second and in the background."""
+
+    def __init__(self, services: Services, log: Log, metrics: Metrics) -> None:
+        self._services = services
+        self._log = log
+        self._metrics = metrics
+        self._swept_at = services.clock.monotonic()
+        self._wall = services.clock.now() - services.clock.monotonic()
+
+    async def run(self) -> None:
+        """Go on until cancelled. A step that fails is logged and tried again with the next round."""
+        while True:
+            await asyncio.sleep(_UPKEEP_EVERY_SECONDS)
+            await self._step("watch_clock", self.watch_clock)
+            await self._step("rotate_keys", self._services.rotation.run_due)
+            if self._services.clock.monotonic() - self._swept_at >= _SWEEP_EVERY_SECONDS:
+                self._swept_at = self._services.clock.monotonic()
+                await self._step("sweep", self.sweep)
+
+    async def _step(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        except Error as error:
+            self._log.event(
+                "upkeep_failed", level="error", step=name, reason=error.reason or error.description
+            )
+
+    async def watch_clock(self) -> None:
+        """Say it once and loudly when the wall clock is set back, since expiry is judged by it."""
+        wall = self._services.clock.now() - self._services.clock.monotonic()
+        if wall < self._wall - _SET_BACK_SECONDS:
+            self._metrics.count_event("clock.set_back")
+            self._log.event("clock.set_back", level="error", seconds=round(self._wall - wall))
+        self._wall = wall
+
+    async def sweep(self) -> None:
+        """Delete what nobody needs any more, a few hundred rows at a time, so that nobody waits for it."""
+        services = self._services
+        await services.sessions.sweep(_SWEEP_ROWS)
+        await services.revocations.sweep(_SWEEP_ROWS)
+        await services.login_throttle.sweep(_SWEEP_ROWS)
+        before = int(services.clock.now()) - services.settings.audit_retention_days * _DAY_SECONDS
+        change = services.storage.audit.sweep(before=before, limit=_SWEEP_ROWS)
+        await services.storage.apply(Unit("sweep_audit", (change,)))
