@@ -1,0 +1,47 @@
+"""`python -m benchmarks [--suite server|storage] [--quick]`; see benchmarks/README.md."""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.processes import ROOT
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def run_server_suite(*, quick: bool) -> int:
+    """Print the table; a full run is also written to results/server.json. 1 if something was not measured."""
+    from benchmarks import server_suite
+    from benchmarks.results import print_table, write_json
+
+    started = time.monotonic()
+    rows = server_suite.run(server_suite.QUICK if quick else server_suite.FULL)
+    print()
+    print_table(rows)
+    print(f"\n{time.monotonic() - started:.0f} s")
+    if not quick:
+        write_json(rows, RESULTS / "server.json")
+        print(f"written: {(RESULTS / 'server.json').relative_to(ROOT)}")
+    return int(any(row.value is None for row in rows))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--suite", choices=("server", "storage"), default="server")
+    parser.add_argument(
+        "--quick", action="store_true", help="try the harness: short, inexact, nothing written"
+    )
+    arguments = parser.parse_args()
+    if sys.platform != "linux":
+        parser.error("the benchmarks read /proc and so need Linux")
+    if arguments.suite == "storage":
+        return subprocess.run(
+            [sys.executable, "-m", "benchmarks.refresh_million"], cwd=ROOT, check=False
+        ).returncode
+    return run_server_suite(quick=arguments.quick)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
