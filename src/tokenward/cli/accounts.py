@@ -13,7 +13,6 @@ from tokenward.cli.running import (
     reports_errors,
     run_with_services,
     settings_options,
-    time_text,
 )
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def create(
             email=email, username=username, name=name, roles=roles, password=password, actor=_ACTOR
         )
 
-    account = run_with_services(data, config, work)
+    account = run_with_services(data, config, work, create=True)
     if as_json:
         print_json(_row(account))
     else:
@@ -165,6 +164,6 @@ def _row(account: "AccountRecord") -> dict[str, Any]:
         "email": account.email,
         "username": account.username,
         "roles": account.roles,
-        "created_at": time_text(account.created_at),
-        "disabled_at": time_text(account.disabled_at),
+        "created_at": account.created_at,
+        "disabled_at": account.disabled_at,
     }

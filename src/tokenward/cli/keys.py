@@ -11,7 +11,6 @@ from tokenward.cli.running import (
     reports_errors,
     run_with_services,
     settings_options,
-    time_text,
 )
 
 if TYPE_CHECKING:
@@ -37,10 +36,10 @@ def list_(as_json: bool, data: Path | None, config: Path | None) -> None:
                 "use": key.use,
                 "alg": key.alg,
                 "state": key.state,
-                "created_at": time_text(key.created_at),
-                "activated_at": time_text(key.activated_at),
-                "retiring_at": time_text(key.retiring_at),
-                "retired_at": time_text(key.retired_at),
+                "created_at": key.created_at,
+                "activated_at": key.activated_at,
+                "retiring_at": key.retiring_at,
+                "retired_at": key.retired_at,
             }
             for key in services.ring.records
         ]
@@ -57,6 +56,7 @@ def rotate(data: Path | None, config: Path | None) -> None:
     Tokens stay good: the old key verifies until the last token it signed has expired. Refused while a stand-by key
     has not been published for long enough. Against a stolen key this does nothing; use: tokenward revoke --key KID
     """
+    click.echo("No token and no session is lost: the keys that signed until now go on verifying.", err=True)
 
     async def work(services: "Services") -> list[str]:
         return await services.rotation.rotate_now("command-line")

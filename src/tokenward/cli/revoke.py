@@ -1,5 +1,6 @@
 """`tokenward revoke`: make a token, a session, all tokens of an account or a key count for nothing."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,6 @@ from tokenward.protocol.errors import NOT_FOUND
 if TYPE_CHECKING:
     from tokenward.server.app import Services
 
-_KEY_WARNING = (
-    "APIs that do not follow the revocation feed accept tokens of this key until their cached JWK Set ends."
-)
-
 
 @click.command
 @click.option("--token", "jti", metavar="JTI", help="One access token, by its jti.")
@@ -23,6 +20,7 @@ _KEY_WARNING = (
 @click.option("--subject", "sub", metavar="SUB", help="Every session and token of an account, by its sub.")
 @click.option("--key", "kid", metavar="KID", help="A key and every token it signed, by its kid.")
 @click.option("--reason", default="operator", show_default=True, help="A word for the audit trail.")
+@click.option("--yes", is_flag=True, help="Do not ask before a key is revoked.")
 @json_option
 @settings_options
 @reports_errors
@@ -32,6 +30,7 @@ def revoke(
     sub: str | None,
     kid: str | None,
     reason: str,
+    yes: bool,
     as_json: bool,
     data: Path | None,
     config: Path | None,
@@ -45,6 +44,10 @@ def revoke(
     scope, value = chosen[0]
 
     async def work(services: "Services") -> int:
+        if scope == "key":
+            click.echo(services.rotation.consequences(value), err=True)
+            if not yes and sys.stdin.isatty():
+                click.confirm("Revoke it?", abort=True, err=True)
         return await _revoke(services, scope, value, reason)
 
     n = run_with_services(data, config, work)
@@ -52,8 +55,6 @@ def revoke(
         print_json({"scope": scope, "value": value, "revoked_from": n})
         return
     click.echo(f"revoked {scope} {value}: refused from revocation record {n} on")
-    if scope == "key":
-        click.echo(_KEY_WARNING, err=True)
 
 
 async def _revoke(services: "Services", scope: str, value: str, reason: str) -> int:

@@ -6,13 +6,16 @@ import sys
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 import msgspec
 
 from tokenward.errors import Error
 from tokenward.server.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from tokenward.server.app import Services
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,14 +54,23 @@ def command_settings(data: Path | None, config: Path | None) -> Settings:
     return load_settings(environment=os.environ, flags={"data": data}, config=config, serving=False)
 
 
-def run_with_services(data: Path | None, config: Path | None, work: "Callable[[Any], Awaitable[T]]") -> T:
-    """Open the services on the data folder, do `work` with them, and close them again."""
+def run_with_services(
+    data: Path | None,
+    config: Path | None,
+    work: "Callable[[Services], Awaitable[T]]",
+    *,
+    create: bool = False,
+) -> T:
+    """Open the services on the data folder, do `work` with them, and close them again.
+
+    With `create` the database is made where there is none.
+    """
     from tokenward.server.app import open_services
 
     settings = command_settings(data, config)
 
     async def run() -> T:
-        async with open_services(settings, serving=False) as services:
+        async with open_services(settings, serving=False, create=create) as services:
             return await work(services)
 
     return asyncio.run(run())
@@ -77,7 +89,7 @@ def print_list(items: list[dict[str, Any]], *, as_json: bool, next_cursor: str |
     if not items:
         click.echo("(none)")
         return
-    rows = [list(items[0]), *([_cell(value) for value in item.values()] for item in items)]
+    rows = [list(items[0]), *([_cell(name, value) for name, value in item.items()] for item in items)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -85,9 +97,11 @@ def print_list(items: list[dict[str, Any]], *, as_json: bool, next_cursor: str |
         click.echo(f"There are more; go on with: --cursor {next_cursor}")
 
 
-def _cell(value: object) -> str:
+def _cell(name: str, value: object) -> str:
     if value is None:
         return "-"
+    if name.endswith("_at") and isinstance(value, int):
+        return time_text(value)
     if isinstance(value, list | tuple):
         return ",".join(map(str, value)) or "-"
     return str(value)
@@ -104,8 +118,8 @@ def read_password(*, from_stdin: bool) -> str:
     return password
 
 
-def time_text(at: int | None) -> str | None:
+def time_text(at: int) -> str:
     """UTC seconds as a date and time."""
     from datetime import UTC, datetime
 
-    return None if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,5 +1,6 @@
 """`tokenward tokens inspect`: what a token says, whether it is valid here, and why not."""
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tokenward.server.app import Services
 
 _TIMES = ("exp", "iat", "nbf", "auth_time")
+_YEAR_10000 = 253_402_300_800
 
 
 @click.group
@@ -96,7 +98,7 @@ def _inspect_access_token(services: "Services", text: str) -> dict[str, Any]:
     try:
         _verifier(services, issuer, audience).verify(text)
     except Error as error:
-        return {**contents, "valid": False, "reason": error.reason, "notes": notes}
+        return {**contents, "valid": False, "reason": error.reason or error.description, "notes": notes}
     return {**contents, "valid": True, "reason": "", "notes": notes}
 
 
@@ -120,10 +122,21 @@ def _print(found: dict[str, Any]) -> None:
     click.echo(f"{found['kind']}: {'valid' if found['valid'] else 'NOT valid: ' + found['reason']}")
     for part in ("header", "claims"):
         for name, value in found.get(part, {}).items():
-            shown = f"{value}  ({time_text(value)})" if name in _TIMES and isinstance(value, int) else value
-            click.echo(f"  {part[:-1] if part == 'claims' else part} {name}: {shown}")
+            kind = part[:-1] if part == "claims" else part
+            click.echo(f"  {kind} {_printable(name)}: {_printable(value)}{_as_time(name, value)}")
     for name in ("sub", "sid", "client_id", "scope", "generation", "key_number"):
         if name in found:
             click.echo(f"  {name}: {found[name]}")
     for note in found.get("notes", ()):
         click.echo(f"  note: {note}")
+
+
+def _printable(value: object) -> str:
+    # Whoever made the token may have put the control sequences of a terminal into it.
+    return value if isinstance(value, str) and value.isprintable() else json.dumps(value)
+
+
+def _as_time(name: str, value: object) -> str:
+    if name not in _TIMES or type(value) is not int or not 0 <= value < _YEAR_10000:
+        return ""
+    return f"  ({time_text(value)})"

@@ -21,17 +21,16 @@ def check_times(claims: Mapping[str, Any], *, now: float, leeway: int) -> tuple[
     """Check `exp`, which must be there, and `nbf` and `iat` where they are; return the window of validity.
 
     The window is the first moment at which the token is good and the first at which it is not, leeway
-    included, so that a later look at the same token needs no second reading. A token has expired when `now
-    >= exp + leeway`.
+    included, so that a later look at the same token needs no second reading. A token has expired from
+    `exp + leeway` on, that second included.
 
     Raises:
         InvalidToken: when a time is missing, is no number, or excludes `now`.
-
     """
     exp = _time(claims, "exp")
     nbf = _time(claims, "nbf") if "nbf" in claims else 0
     iat = _time(claims, "iat") if "iat" in claims else 0
-    valid_from = (max(iat, nbf)) - leeway
+    valid_from = max(iat, nbf) - leeway
     valid_until = exp + leeway
     if now >= valid_until:
         raise InvalidToken(reason="expired", claim="exp")
@@ -57,7 +56,6 @@ def check_issuer(claims: Mapping[str, Any], issuer: str) -> None:
 
     Raises:
         InvalidToken: when it is missing, no string, or anything else than `issuer`.
-
     """
     iss = claims.get("iss")
     if type(iss) is not str:
@@ -73,7 +71,6 @@ def check_audience(claims: Mapping[str, Any], audience: str) -> tuple[str, ...]:
 
     Raises:
         InvalidToken: when it is missing, has a member that is no string or is empty, or lacks `audience`.
-
     """
     aud = claims.get("aud")
     if aud == audience:

@@ -65,7 +65,6 @@ def generate(alg: str) -> SigningKey:
 
     Raises:
         ConfigurationError: when there is no such algorithm here.
-
     """
     if alg == algorithms.HS256:
         return HMACKey(secrets.token_bytes(32))
@@ -88,7 +87,6 @@ def import_jwk(jwk: Mapping[str, Any], *, alg: str | None = None) -> Verificatio
     Raises:
         UnsupportedKey: for a key type, curve, algorithm or use that is not ours.
         InvalidKey: for a malformed or weak key, and for one with private members.
-
     """
     kty = _kty(jwk)
     chosen = _choose_algorithm(jwk, kty, alg)
@@ -114,7 +112,6 @@ def import_private_jwk(jwk: Mapping[str, Any]) -> SigningKey:
     Raises:
         UnsupportedKey: for a key type, curve, algorithm or use that is not ours.
         InvalidKey: for a malformed or weak key, and for one without its private members.
-
     """
     kty = _kty(jwk)
     chosen = _choose_algorithm(jwk, kty, None)

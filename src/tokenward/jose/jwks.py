@@ -22,7 +22,6 @@ class JWKSet:
 
     Raises:
         ConfigurationError: when two keys have one `kid`, or something is not a key that verifies.
-
     """
 
     __slots__ = ("_by_kid", "keys", "skipped")
@@ -55,7 +54,6 @@ class JWKSet:
             InvalidToken: when there is no such key, when it is for another algorithm, or when a token
             without a
                 `kid` could mean several.
-
         """
         if kid is not None:
             key = self._by_kid.get(kid)
@@ -74,7 +72,6 @@ class JWKSet:
 
         Raises:
             ConfigurationError: when an HMAC key is among the keys: a secret must never be published.
-
         """
         jwks = []
         for key in self.keys:
@@ -95,7 +92,6 @@ class JWKSet:
             StrictJSONError: when `data` is not a strict JSON object of at most 256 KiB.
             InvalidKey: when there is no list `keys`, when it is too long, or when two usable keys have one
             `kid`.
-
         """
         document = decode_object(data, max_bytes=MAX_JWKS_BYTES, max_members=20 * MAX_KEYS)
         entries = document.get("keys")

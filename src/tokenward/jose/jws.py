@@ -58,7 +58,6 @@ def sign_compact(header: Mapping[str, Any], payload: bytes, key: SigningKey) -> 
     Raises:
         ConfigurationError: when the header asks for another algorithm than the key has, or for what we
         refuse.
-
     """
     signing_input = encode_header(header, key) + b"." + base64url.encode(payload)
     return (signing_input + b"." + base64url.encode(key.sign(signing_input))).decode("ascii")
@@ -69,7 +68,6 @@ def encode_header(header: Mapping[str, Any], key: SigningKey) -> bytes:
 
     Raises:
         ConfigurationError: as `sign_compact` does.
-
     """
     if header.get("alg", key.alg) != key.alg:
         raise ConfigurationError(f"The header asks for another algorithm than the key has, {key.alg}.")
@@ -87,7 +85,6 @@ def verify_compact(
     Raises:
         InvalidToken: when anything is wrong with the token.
         ConfigurationError: when `algorithms` is empty or names one that does not exist here.
-
     """
     verifier = CompactVerifier(keys, allowed_algorithms(algorithms))
     header, payload = verifier.verify(token_bytes(token, max_bytes))
@@ -99,7 +96,6 @@ def unverified_header(token: str | bytes) -> dict[str, Any]:
 
     Raises:
         InvalidToken: when it has no strict JSON object as header.
-
     """
     segment, dot, _ = token_bytes(token, MAX_TOKEN_BYTES).partition(b".")
     if not dot:
@@ -112,7 +108,6 @@ def token_bytes(token: str | bytes, max_bytes: int) -> bytes:
 
     Raises:
         InvalidToken: for another type, text that is not ASCII, and a token over `max_bytes`.
-
     """
     if type(token) is str:
         try:
@@ -131,7 +126,6 @@ def allowed_algorithms(names: Iterable[str]) -> frozenset[str]:
 
     Raises:
         ConfigurationError: when there is none, or one is not supported. `none` is never supported.
-
     """
     if isinstance(names, str):
         raise ConfigurationError("Give the algorithms as a list, even when it is only one.")
@@ -168,7 +162,6 @@ class CompactVerifier:
 
         Raises:
             InvalidToken: when anything is wrong.
-
         """
         # Splitting from the outside finds at most two dots, however many a hostile token has.
         signing_input, _, signature = token.rpartition(b".")

@@ -28,7 +28,6 @@ def sign(claims: Mapping[str, Any], key: SigningKey, *, typ: str) -> str:
 
     Raises:
         TypeError: for a claim that JSON cannot express.
-
     """
     header = key.header_segments.get(typ)
     if header is None:
@@ -50,7 +49,6 @@ def decode_claims(payload: bytes) -> dict[str, Any]:
 
     Raises:
         InvalidToken: when the segment is not a strict JSON object in canonical base64url.
-
     """
     data = base64url.decode(payload)
     try:
@@ -64,7 +62,6 @@ def unverified_claims(token: str | bytes) -> dict[str, Any]:
 
     Raises:
         InvalidToken: when it has not three segments, or no strict JSON object as payload.
-
     """
     segments = token_bytes(token, MAX_TOKEN_BYTES).split(b".", 3)
     if len(segments) != 3:

@@ -57,7 +57,6 @@ def check_hmac_secret(secret: bytes) -> None:
 
     Raises:
         InvalidKey: with what is wrong.
-
     """
     if len(secret) < MIN_HMAC_BYTES:
         raise InvalidKey(
@@ -133,7 +132,6 @@ def check_rsa_numbers(numbers: RSAPublicNumbers) -> None:
 
     Raises:
         InvalidKey: with what is wrong.
-
     """
     bits = numbers.n.bit_length()
     if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
@@ -150,7 +148,6 @@ def check_ed25519_point(encoded: bytes) -> None:
 
     Raises:
         InvalidKey: with what is wrong.
-
     """
     if len(encoded) != 32:
         raise InvalidKey(f"The Ed25519 public key has {len(encoded)} bytes; it must have 32.")

@@ -1,5 +1,4 @@
-"""Typed keys: each is bound to one algorithm, and to signing or verifying (RFC 7515 section 10.7, RFC 8725
-section 3.1).
+"""Typed keys: each is bound to one algorithm, and to signing or verifying (RFC 8725 section 3.1).
 
 The type decides what a key can do, never a token: there is no function that takes a key and the name of an
 algorithm from a header. So an RSA public key cannot become an HMAC secret, and a public key cannot sign.
@@ -51,7 +50,6 @@ class Key:
 
         Raises:
             InvalidToken: when it is not the signature of this key over exactly these bytes.
-
         """
         self._verify(signing_input, signature)
 
@@ -60,7 +58,6 @@ class Key:
 
         Raises:
             InvalidToken: as `verify` does, and for text that is not canonical base64url.
-
         """
         self._verify(signing_input, base64url.decode(encoded_signature))
 
@@ -114,7 +111,6 @@ class HMACKey(SigningKey):
 
     Raises:
         InvalidKey: for a secret that is short, repetitive, or an asymmetric key in any of its usual forms.
-
     """
 
     __slots__ = ("_secret",)

@@ -62,7 +62,6 @@ def decode_object(
 
     Raises:
         StrictJSONError: for anything else than a strict object within the limits.
-
     """
     if len(data) > max_bytes:
         raise StrictJSONError("too_large")

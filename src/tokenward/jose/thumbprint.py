@@ -26,7 +26,6 @@ def thumbprint(jwk: Mapping[str, Any]) -> str:
 
     Raises:
         InvalidKey: when the key type is unknown, or a member that makes the key is missing or no string.
-
     """
     kty = jwk.get("kty")
     names = _MEMBERS.get(kty) if type(kty) is str else None

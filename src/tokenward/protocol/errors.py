@@ -156,8 +156,8 @@ _CODES = (
     ErrorCode(
         ORIGIN_REFUSED,
         403,
-        "The request comes from a web page whose origin is not on the list.",
-        "Add the origin to the allowed origins in the settings, if the page is yours.",
+        "A browser sent the request for a web page of another origin.",
+        "Send it from a page of the server's own origin, or from a program.",
     ),
     ErrorCode(
         STORAGE_UNAVAILABLE,

@@ -126,19 +126,25 @@ def prepare_data(settings: Settings) -> None:
 
 @contextlib.asynccontextmanager
 async def open_services(
-    settings: Settings, *, serving: bool, clock: Clock | None = None
+    settings: Settings, *, serving: bool, create: bool = True, clock: Clock | None = None
 ) -> AsyncIterator[Services]:
     """Open the database of `settings` and build every service on it.
 
-    With `serving`, this process is the one server of the database file; without, a command beside it.
+    With `serving`, this process is the one server of the database file; without, a command beside it. Without
+    `create`, a database that is not there is an error, so that a mistyped folder is not made.
 
     Raises:
         ConfigurationError: a setting, the master key, the data folder or the clock is wrong.
 
     """
     clock = clock or SystemClock()
+    if not create and not database_path(settings).exists():
+        msg = f"There is no database in {settings.data}. Name the data folder of the server with --data."
+        raise ConfigurationError(msg)
+    # Before the folder is made: a server that cannot start leaves nothing behind. Under `dev` the key lies in it.
+    master_key = None if settings.dev else load_master_key(settings)
     prepare_data(settings)
-    master_key = load_master_key(settings)
+    master_key = master_key or load_master_key(settings)
     storage = await open_sqlite(database_path(settings), exclusive=serving)
     hasher = None
     try:

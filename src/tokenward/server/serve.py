@@ -74,6 +74,12 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         logging.basicConfig(handlers=[LibraryHandler(log)], level=logging.WARNING, force=True)
         if settings.dev:
             await _introduce(services)
+        elif not settings.trusted_proxies:
+            log.event(
+                "no_trusted_proxies",
+                level="warning",
+                message="every client seems to have the address of the proxy that ends TLS: name it in trusted_proxies",
+            )
         config = uvicorn.Config(
             create_app(services, log=log, metrics=metrics),
             http=limited(

@@ -63,7 +63,6 @@ def encode_access_token(claims: Mapping[str, Any], key: SigningKey) -> str:
     Raises:
         ConfigurationError: when a claim that RFC 9068 requires is missing, or `exp` and `iat` are no sane
         times.
-
     """
     if not claims.keys() >= _REQUIRED:
         missing = ", ".join(sorted(_REQUIRED - claims.keys()))
@@ -82,7 +81,6 @@ def access_token_of(claims: dict[str, Any], *, aud: tuple[str, ...], kid: str) -
 
     Raises:
         InvalidToken: when a required claim is missing, or one that we read is of the wrong type.
-
     """
     if names.IAT not in claims:
         raise InvalidToken(reason="claim_missing", claim=names.IAT)

@@ -28,7 +28,6 @@ def check_typ(typ: str | None, profile: Profile) -> None:
 
     Raises:
         InvalidToken: when it is another or absent.
-
     """
     if typ != profile.typ:
         raise InvalidToken(reason="typ_missing" if typ is None else "typ_mismatch")

@@ -73,7 +73,6 @@ class RevocationSet:
             ConfigurationError: when a record has a scope that does not exist; then none of them was applied.
             A set
                 that skipped what it does not understand would let through what was revoked.
-
         """
         new = sorted(record for record in records if record.n > self.applied)
         for record in new:
@@ -107,7 +106,6 @@ class RevocationSet:
 
         Raises:
             InvalidToken: with `reason` "revoked: " and the scope.
-
         """
         if token.jti in self._tokens:
             raise InvalidToken(reason="revoked: token", claim="jti")

@@ -69,7 +69,6 @@ class TokenVerifier:
 
     Raises:
         ConfigurationError: for a setting that is wrong or missing; there is no default that checks less.
-
     """
 
     def __init__(
@@ -105,7 +104,6 @@ class TokenVerifier:
         Raises:
             InvalidToken: when it is refused, always the same to the outside. `reason` and `claim` say why to
             the log.
-
         """
         data = token_bytes(token, self._max_token_bytes)
         trust = self._trust

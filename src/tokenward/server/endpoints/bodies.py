@@ -89,11 +89,11 @@ def _decode_form(body: bytes, ignored: frozenset[str]) -> dict[str, object]:
 
 
 def _convert(members: dict[str, object], body_type: type[T]) -> T:
-    # Neither a name nor a value that the client sent is put into the message: it ends in logs.
     known = body_type.__struct_encode_fields__
-    if any(name not in known for name in members):
-        allowed = ", ".join(known)
-        msg = f"The body has a member that this endpoint does not know. It knows: {allowed}."
+    unknown = next((name for name in members if name not in known), None)
+    if unknown is not None:
+        # Shown to the sender only, shortened and in ASCII; it does not go into the log.
+        msg = f"The body has a member {unknown[:40]!a} that this endpoint does not know. It knows: {', '.join(known)}."
         raise UnknownMember(msg)
     try:
         return msgspec.convert(members, body_type)

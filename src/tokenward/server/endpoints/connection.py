@@ -69,6 +69,8 @@ class LimitedConnection(HttpToolsProtocol):
                 self._refuse(431, "Request Header Fields Too Large", HEADERS_TOO_LARGE, self._too_large())
         if self._awaited is not self._timed:
             self._set_timer()
+        if self._awaited is None and self.timeout_keep_alive_task is None:
+            self._keep_idle_clock()
 
     def on_message_begin(self) -> None:
         """A request starts."""
@@ -110,6 +112,16 @@ class LimitedConnection(HttpToolsProtocol):
         return (
             f"The request line and headers are too long together. Send at most {self.max_head_bytes} bytes."
         )
+
+    def _keep_idle_clock(self) -> None:
+        """Start the clock of an idle connection again, which any byte stops and only an answer would start.
+
+        The rest of a body whose request was refused early, or an empty line, would hold the connection without an end.
+        """
+        if self.cycle.response_complete and not self.transport.is_closing():
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def _set_timer(self) -> None:
         if self._timer is not None:

@@ -79,19 +79,16 @@ class Door:
         if response is None:
             return
         body = response.body
-        await send(
-            {
-                "type": "http.response.start",
-                "status": response.status,
-                "headers": [
-                    *self._policy.headers,
-                    (b"content-type", response.content_type),
-                    (b"content-length", b"%d" % len(body)),
-                    (b"x-request-id", request_id.encode()),
-                    *response.headers,
-                ],
-            }
-        )
+        headers = [
+            *self._policy.headers,
+            (b"content-type", response.content_type),
+            (b"x-request-id", request_id.encode()),
+            *response.headers,
+        ]
+        if response.status != 304:
+            # In a 304 it would be taken for the length of the document that did not change (RFC 9110 section 8.6).
+            headers.append((b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         self._tell(request, route, response.status, self._clock.monotonic() - started)
 

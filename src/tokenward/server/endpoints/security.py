@@ -26,7 +26,9 @@ class OriginRefused(Error):
 
     code = ORIGIN_REFUSED
     status = 403
-    description = "Pages of this origin may not call this endpoint. Ask the operator to allow the origin."
+    description = (
+        "A page of another origin sent this request. Only pages of this server's own origin may do that."
+    )
 
 
 class BearerGuard:

@@ -148,10 +148,7 @@ class Rotation:
 
         """
         await self._read_ring()
-        record = self._ring.find(kid)
-        if record is None or record.state in (states.RETIRED, states.REVOKED):
-            msg = f"There is no key {kid} that still counts; see: tokenward keys list"
-            raise UnknownKey(msg)
+        record = self._counting(kid)
         now = self._now()
         if record.use == REFRESH:
             scope, value = "all", ""
@@ -173,6 +170,37 @@ class Rotation:
             # Somebody moved this very key in between; look again from the start.
             return await self.revoke(kid, reason=reason, actor=actor)
         return outcome.integer(0)
+
+    def consequences(self, kid: str) -> str:
+        """In words: what revoking a key would do to whom, as of the last look at the ring.
+
+        Raises:
+            UnknownKey: no such key, or it counts for nothing any more.
+        """
+        record = self._counting(kid)
+        if record.use == REFRESH:
+            return "Every session ends and every access token is refused: everybody has to sign in again."
+        if record.state == states.PENDING:
+            return "The key has signed nothing yet, so nobody notices; a new stand-by takes its place."
+        refused = (
+            "Every access token that it signed is refused here at once; clients get new ones by refreshing."
+        )
+        elsewhere = (
+            "An API that verifies by itself accepts them until it fetches the JWK Set again or they expire."
+        )
+        if record.state == states.RETIRING:
+            return f"{refused} {elsewhere}"
+        return (
+            f"{refused} {elsewhere} The stand-by key signs from now on; an API that has not fetched the JWK Set since "
+            "that key was made does not know it until it does."
+        )
+
+    def _counting(self, kid: str) -> KeyRecord:
+        record = self._ring.find(kid)
+        if record is None or record.state in (states.RETIRED, states.REVOKED):
+            msg = f"There is no key {kid} that still counts; see: tokenward keys list"
+            raise UnknownKey(msg)
+        return record
 
     async def _successor(self, record: KeyRecord) -> list[Change]:
         if record.use == REFRESH:

@@ -81,7 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[Network, ...],
         About(
             "Networks of the proxies that end TLS in front of this server; only they are believed when they "
-            "say `X-Forwarded-For` and `X-Forwarded-Proto`.",
+            "say `X-Forwarded-For`.",
             default_text="none",
             example='["10.0.0.0/8"]',
         ),

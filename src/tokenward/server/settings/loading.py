@@ -22,10 +22,8 @@ from tokenward.server.settings.values import Given, Source, convert, refuse
 CONFIG_FILE = "tokenward.toml"
 
 _CONFIG_VARIABLE = VARIABLE_PREFIX + "CONFIG"
-# Read by the test suite and by re-wrapping; no settings, and no spelling mistakes either.
-_OTHER_VARIABLES = frozenset(
-    {_CONFIG_VARIABLE, VARIABLE_PREFIX + "REQUIRE_ALL", VARIABLE_PREFIX + "MASTER_KEY_PREVIOUS"}
-)
+# Read by the loader and by the test suite; no settings, and no spelling mistakes either.
+_OTHER_VARIABLES = frozenset({_CONFIG_VARIABLE, VARIABLE_PREFIX + "REQUIRE_ALL"})
 _DEFAULT = Source("default")
 _MAX_IDENTIFIER = 255
 _HOST_NAME = re.compile(
