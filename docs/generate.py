@@ -1,0 +1,391 @@
+"""Writes the pages of `docs/reference/` from the code, so that they cannot fall behind it.
+
+    python docs/generate.py           write the pages
+    python docs/generate.py --check   compare them, and end with status 1 where one is out of step
+
+What stands in no code is kept here: the members of each answer (`ANSWERS`), which a test compares with what a real
+server answers.
+"""
+
+import ast
+import inspect
+import re
+import sys
+import textwrap
+import types
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import click
+import msgspec
+
+from tokenward import clock, errors, jose, tokens
+from tokenward.cli.commands import cli
+from tokenward.protocol.errors import ERROR_CODES
+from tokenward.server.endpoints.api.auth import AuthEndpoints
+from tokenward.server.endpoints.api.users import UserEndpoints
+from tokenward.server.endpoints.operations import OperationsEndpoints
+from tokenward.server.endpoints.routes import routes
+from tokenward.server.endpoints.well_known import WellKnownEndpoints
+from tokenward.server.settings import settings_reference
+
+FOLDER = Path(__file__).parent / "reference"
+_NOTE = "Generated from the code; do not edit by hand."
+_COMMAND = "Write it anew with: .venv/bin/python docs/generate.py"
+
+
+class Answer(NamedTuple):
+    """What a route answers when all is well: the status, and the members of its JSON object or another text.
+
+    `instead` is what a request may bring in place of an access token.
+    """
+
+    status: int
+    members: tuple[str, ...] = ()
+    text: str = ""
+    instead: str = ""
+
+
+USER = ("id", "email", "username", "name", "roles", "created_at", "updated_at")
+_TOKENS = ("access_token", "token_type", "expires_in", "refresh_token", "scope")
+_RECEIPT = ("ended_sessions", "revoked_from")
+_METADATA = (
+    "issuer",
+    "jwks_uri",
+    "response_types_supported",
+    "grant_types_supported",
+    "token_endpoint_auth_methods_supported",
+    "scopes_supported",
+)
+_OPENID = ("subject_types_supported", "id_token_signing_alg_values_supported")
+
+ANSWERS = {
+    "POST /api/v1/auth/register": Answer(201, ("user",)),
+    "POST /api/v1/auth/login": Answer(200, (*_TOKENS, "user")),
+    "POST /api/v1/auth/refresh": Answer(200, _TOKENS),
+    "POST /api/v1/auth/logout": Answer(200, _RECEIPT, instead="or else the refresh token in the body"),
+    "POST /api/v1/auth/logout-everywhere": Answer(200, _RECEIPT),
+    "GET /api/v1/users/me": Answer(200, USER),
+    "PATCH /api/v1/users/me": Answer(200, USER),
+    "GET /.well-known/jwks.json": Answer(200, ("keys",)),
+    "GET /.well-known/openid-configuration": Answer(200, (*_METADATA, *_OPENID)),
+    "GET /.well-known/oauth-authorization-server": Answer(200, _METADATA),
+    "GET /healthz": Answer(200, ("status",)),
+    "GET /readyz": Answer(200, ("status",)),
+    "GET /metrics": Answer(200, (), "Text in the Prometheus exposition format."),
+}
+
+_HTTP_HEAD = f"""# HTTP
+
+{_NOTE}
+
+Every answer carries `X-Request-Id`; the log has what happened under that id. `HEAD` is answered wherever `GET` is.
+
+An error is a problem document of RFC 9457 (`application/problem+json`) with the members `type`, `title`, `status`,
+`code`, `detail` and `request_id`. Compare `code`, which is stable; `detail` is for people. The codes are listed in
+[errors.md](errors.md). What is refused before it is a request (a head that is too long, too slow or not HTTP) is
+answered in the same form without `request_id`.
+
+An access token travels in the header `Authorization: Bearer TOKEN` and nowhere else: a request with a token or a
+password in its URL is refused. A body may have no member that its table does not list, and none twice. A request
+with an `Origin` header of another site is refused by the paths under `/api/v1/auth/`.
+
+An issuer with a path, such as `https://example.com/sso`, is served under that path as well as without it, and its
+RFC 8414 metadata also at `/.well-known/oauth-authorization-server/sso`.
+
+A `user` has the members {", ".join(f"`{member}`" for member in USER)}; times are seconds since 1970, in UTC.
+`ended_sessions` counts the sessions that were ended. `revoked_from` is the place in the
+revocation log from which their tokens are refused; this server is there before it answers its next request.
+"""
+
+
+def pages() -> dict[str, str]:
+    """The text of every page, by file name."""
+    return {
+        "settings.md": settings_reference(),
+        "errors.md": errors_page(),
+        "http.md": http_page(),
+        "commands.md": commands_page(),
+        "python.md": python_page(),
+    }
+
+
+def errors_page() -> str:
+    """The closed list of error codes."""
+    rows = (
+        f"| `{entry.code}` | {entry.status} | {entry.meaning} | {entry.what_to_do} |"
+        for entry in ERROR_CODES.values()
+    )
+    lines = [
+        "# Error codes",
+        "",
+        _NOTE,
+        "",
+        "The list is closed, and a code keeps its status and its meaning for ever. Some codes belong to features that",
+        "are not there yet, so that clients can know them beforehand: nothing answers `insufficient_role` at present.",
+        "",
+        "| Code | Status | Meaning | What to do |",
+        "|---|---|---|---|",
+        *rows,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def http_page() -> str:
+    """Every path and method, with what the code says of them."""
+    table = routes(
+        issuer="https://auth.example.com",
+        # Only their functions are looked at; nothing is called, so nothing needs to be built.
+        auth=object.__new__(AuthEndpoints),
+        users=object.__new__(UserEndpoints),
+        well_known=object.__new__(WellKnownEndpoints),
+        operations=object.__new__(OperationsEndpoints),
+    )
+    lines = [_HTTP_HEAD]
+    for path, methods in table.items():
+        for method, handler in methods.items():
+            lines += _route(f"{method} {path}", handler)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _route(route: str, handler: Callable[..., Any]) -> Iterator[str]:
+    answer = ANSWERS[route]
+    source = _Handler(handler)
+    yield f"## `{route}`\n"
+    doc = _inline(handler.__doc__ or "")
+    doc = re.sub(r"^`[A-Z]+ [^`]+`(: |\.\s*)", "", doc)
+    if doc:
+        yield doc[:1].upper() + doc[1:] + "\n"
+    if source.guarded:
+        yield "Needs an access token" + (f", {answer.instead}" if answer.instead else "") + ".\n"
+    for body in source.bodies:
+        kinds = (
+            "`application/json` or `application/x-www-form-urlencoded`"
+            if source.form
+            else "`application/json`"
+        )
+        yield f"Body: {kinds}. {_inline(body.__doc__ or '')}\n"
+        yield from _fields(body)
+    members = ", ".join(f"`{member}`" for member in answer.members)
+    yield f"Answer: {answer.status}. {answer.text or 'Members: ' + members + '.'}\n"
+
+
+def _fields(body: type[msgspec.Struct]) -> Iterator[str]:
+    yield "| Member | Type | |"
+    yield "|---|---|---|"
+    for field in msgspec.structs.fields(body):
+        kinds = get_args(field.type) or (field.type,)
+        shown = " or ".join(
+            {str: "string", types.NoneType: "null"}.get(kind, str(kind))
+            for kind in kinds
+            if kind is not msgspec.UnsetType
+        )
+        yield f"| `{field.name}` | {shown} | {'required' if field.required else 'may be left out'} |"
+    yield ""
+
+
+class _Handler:
+    """What the source of a handler, and of the methods of its own class that it calls, says of a request."""
+
+    def __init__(self, handler: Callable[..., Any]) -> None:
+        self.bodies: list[type[msgspec.Struct]] = []
+        self.form = False
+        self.guarded = False
+        self._owner = type(handler.__self__) if inspect.ismethod(handler) else None
+        self._read(handler)
+
+    def _read(self, function: Callable[..., Any]) -> None:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            called = ast.unparse(call.func)
+            if called in ("read_json", "read_json_or_form"):
+                self.form |= called == "read_json_or_form"
+                self.bodies.append(inspect.getmodule(function).__dict__[ast.unparse(call.args[1])])
+            elif called == "self._guard.check":
+                self.guarded = True
+            elif called.count(".") == 1 and called.startswith("self."):
+                self._read(inspect.getattr_static(self._owner, called.removeprefix("self.")))
+
+
+def commands_page() -> str:
+    """The help of every command."""
+    lines = [
+        "# Commands",
+        "",
+        _NOTE,
+        "",
+        "Exit status: 0 done, 1 refused or failed (standard error says why), 2 wrong usage. Commands work on the data",
+        "folder itself, beside a running server or without one. Settings come from the same places as the server's;",
+        "see [settings.md](settings.md).",
+        "",
+    ]
+    lines += _command(cli, click.Context(cli, info_name="tokenward"))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _command(command: click.Command, context: click.Context) -> Iterator[str]:
+    yield f"## `{context.command_path}`\n"
+    yield _inline(command.help or "", keep_paragraphs=True) + "\n"
+    yield f"    {context.command_path} {' '.join(command.collect_usage_pieces(context))}\n"
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    records = [record for option in options if (record := option.get_help_record(context))]
+    if records:
+        yield "| Option | |"
+        yield "|---|---|"
+        for names, text in records:
+            yield f"| `{names}` | {text} |"
+        yield ""
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None:
+                yield from _command(inner, click.Context(inner, parent=context, info_name=name))
+
+
+def python_page() -> str:
+    """The public names of the packages that applications import."""
+    lines = [
+        "# Python",
+        "",
+        _NOTE,
+        "",
+        "`pip install tokenward` brings these packages, `cryptography` and `msgspec`. None of them touches the",
+        "network, the disk or an event loop. What is not on this page is not public.",
+        "",
+    ]
+    public: dict[types.ModuleType, tuple[str, ...]] = {
+        tokens: tuple(tokens.__all__),
+        jose: tuple(jose.__all__),
+        errors: ("Error", "InvalidToken", "InvalidRequest", "ConfigurationError"),
+        clock: ("Clock", "SystemClock", "FakeClock"),
+    }
+    for module, names in public.items():
+        lines += [f"## `{module.__name__}`\n", _prose(module.__doc__ or "") + "\n"]
+        for name in names:
+            lines += _public(name, getattr(module, name))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _public(name: str, thing: object) -> Iterator[str]:
+    if inspect.isfunction(thing):
+        yield f"### `{name}({_parameters(_function(thing))}`\n"
+        yield _prose(thing.__doc__ or "") + "\n"
+    elif inspect.isclass(thing):
+        yield from _class(name, thing)
+    elif isinstance(thing, types.UnionType):
+        yield f"### `{name}`\n"
+        yield "One of " + ", ".join(f"`{kind.__name__}`" for kind in get_args(thing)) + ".\n"
+    else:
+        yield f"### `{name}`\n"
+        yield f"`{thing!r}`\n"
+
+
+def _class(name: str, thing: type) -> Iterator[str]:
+    functions = {node.name: node for node in _own_and_inherited(thing)}
+    constructor = functions.get("__init__")
+    shown = constructor is not None and not issubclass(thing, Exception)
+    yield f"### class `{name}{f'({_parameters(constructor)}' if shown and constructor else ''}`\n"
+    yield _prose(inspect.getdoc(thing) or "") + "\n"
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(thing))).body
+    fields = [ast.unparse(node) for node in ast.iter_child_nodes(tree) if isinstance(node, ast.AnnAssign)]
+    if fields := [field for field in fields if not field.startswith("_")]:
+        yield "Attributes: " + ", ".join(f"`{field}`" for field in fields) + ".\n"
+    methods = [method for method in functions.values() if not method.name.startswith("_")]
+    for method in methods:
+        decorators = [ast.unparse(decorator) for decorator in method.decorator_list]
+        parameters = "" if "property" in decorators else f"({_parameters(method)}"
+        kind = "class method " if "classmethod" in decorators else ""
+        documented = _prose(ast.get_docstring(method) or "", within_list=True)
+        yield f"- {kind}`{method.name}{parameters}`: {documented}"
+    if methods:
+        yield ""
+
+
+def _own_and_inherited(thing: type) -> Iterator[ast.FunctionDef]:
+    """The methods of a class, those of our own base classes first; a later one of the same name wins."""
+    for kind in reversed(thing.__mro__):
+        if kind.__module__.startswith("tokenward."):
+            (tree,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+            yield from (node for node in ast.iter_child_nodes(tree) if isinstance(node, ast.FunctionDef))
+
+
+def _function(thing: Callable[..., Any]) -> ast.FunctionDef:
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(thing))).body
+    if not isinstance(tree, ast.FunctionDef):
+        msg = f"{thing.__name__} is no plain function"
+        raise TypeError(msg)
+    return tree
+
+
+def _parameters(function: ast.FunctionDef) -> str:
+    """The parameters as the source spells them, without `self`, and what is returned."""
+    text = re.sub(r"^(self|cls)(, |$)", "", ast.unparse(function.args))
+    if function.returns is None or function.name == "__init__":
+        return f"{text})"
+    return f"{text}) -> {ast.unparse(function.returns)}"
+
+
+def _inline(docstring: str, *, keep_paragraphs: bool = False) -> str:
+    """A docstring without `Raises`, on one line for each paragraph."""
+    text = re.split(r"\n\s*Raises:\s*\n", inspect.cleandoc(docstring))[0]
+    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text)]
+    return ("\n\n" if keep_paragraphs else " ").join(paragraphs).strip()
+
+
+def _prose(docstring: str, *, within_list: bool = False) -> str:
+    """A docstring as Markdown: `Args` and `Raises` become lists, or a sentence within a list."""
+    blocks: list[str] = []
+    for paragraph in re.split(r"\n\s*\n", inspect.cleandoc(docstring)):
+        head, _, rest = paragraph.partition("\n")
+        if head in ("Args:", "Raises:"):
+            entries = _entries(rest)
+            title = {"Args:": "Arguments", "Raises:": "Raises"}[head]
+            if within_list:
+                blocks.append(f"{title} {'; '.join(entries)}")
+            else:
+                blocks.append(f"{title}:\n\n" + "\n".join(f"- {entry}" for entry in entries))
+        else:
+            blocks.append(" ".join(paragraph.split()))
+    return (" " if within_list else "\n\n").join(blocks)
+
+
+def _entries(text: str) -> list[str]:
+    """The entries `name: text` of a section; lines that begin no entry belong to the one before."""
+    entries: list[str] = []
+    for line in textwrap.dedent(text).splitlines():
+        match = re.match(r"([A-Za-z_]+(?:, [A-Za-z_]+)*): (.*)", line)
+        if match:
+            entries.append(", ".join(f"`{name}`" for name in match[1].split(", ")) + f": {match[2].strip()}")
+        elif entries:
+            entries[-1] += " " + line.strip()
+        else:
+            entries.append(line.strip())
+    return entries
+
+
+def out_of_step(wanted: Mapping[str, str]) -> list[str]:
+    """The names of pages that are missing, differ, or that nothing generates any more."""
+    there = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
+    return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+
+
+def main(arguments: list[str]) -> int:
+    """Write or compare; return the exit status."""
+    wanted = pages()
+    if arguments == ["--check"]:
+        stale = out_of_step(wanted)
+        for name in stale:
+            sys.stderr.write(f"docs/reference/{name} is out of step with the code. {_COMMAND}\n")
+        return 1 if stale else 0
+    if arguments:
+        sys.stderr.write(f"{inspect.cleandoc(__doc__ or '')}\n")
+        return 2
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in wanted.items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
