@@ -63,7 +63,6 @@ class Connection:
 
         Raises:
             BenchmarkError: the status was not 200, or the connection was closed.
-
         """
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         if body:

@@ -31,7 +31,6 @@ class Server:
 
         Raises:
             BenchmarkError: it ended, or was not ready in 30 seconds.
-
         """
         self.name = name
         self.log = log

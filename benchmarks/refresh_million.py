@@ -35,7 +35,6 @@ async def run(
 
     Raises:
         AssertionError: a refresh was not applied, a row count changed, or the file grew beyond 1.2 times.
-
     """
     if path is None:
         with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:

@@ -60,7 +60,6 @@ def run_wrk(
 
     Raises:
         BenchmarkError: wrk is missing or failed, or an answer was an error, which makes the run void.
-
     """
     command = wrk_command(
         server, path, script, arguments, seconds=seconds, connections=connections, threads=threads
@@ -78,7 +77,6 @@ def read_result(name: str, output: str, errors: str) -> tuple[int, float]:
 
     Raises:
         BenchmarkError: as `run_wrk` says.
-
     """
     line = next((line for line in output.splitlines() if line.startswith("result ")), None)
     if line is None:

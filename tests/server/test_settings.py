@@ -225,7 +225,7 @@ def test_unknown_names_are_refused_with_the_nearest_known_one(tmp_path: Path) ->
 
 
 def test_variables_of_the_tests_and_of_rewrapping_are_no_settings() -> None:
-    assert load({"TOKENWARD_REQUIRE_ALL": "1", "TOKENWARD_MASTER_KEY_PREVIOUS": "x"}) == load()
+    assert load({"TOKENWARD_REQUIRE_ALL": "1"}) == load()
 
 
 def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:

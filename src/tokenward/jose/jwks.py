@@ -52,8 +52,7 @@ class JWKSet:
 
         Raises:
             InvalidToken: when there is no such key, when it is for another algorithm, or when a token
-            without a
-                `kid` could mean several.
+                without a `kid` could mean several.
         """
         if kid is not None:
             key = self._by_kid.get(kid)
@@ -91,7 +90,7 @@ class JWKSet:
         Raises:
             StrictJSONError: when `data` is not a strict JSON object of at most 256 KiB.
             InvalidKey: when there is no list `keys`, when it is too long, or when two usable keys have one
-            `kid`.
+                `kid`.
         """
         document = decode_object(data, max_bytes=MAX_JWKS_BYTES, max_members=20 * MAX_KEYS)
         entries = document.get("keys")

@@ -80,7 +80,6 @@ def load_master_key(settings: Settings) -> MasterKey:
 
     Raises:
         ConfigurationError: none is named, or what is named holds none.
-
     """
     if settings.master_key:
         return MasterKey.parse(settings.master_key, "TOKENWARD_MASTER_KEY")
@@ -106,7 +105,6 @@ def prepare_data(settings: Settings) -> None:
 
     Raises:
         ConfigurationError: the folder cannot be used, or the database needs `tokenward migrate` first.
-
     """
     path = database_path(settings)
     try:
@@ -135,7 +133,6 @@ async def open_services(
 
     Raises:
         ConfigurationError: a setting, the master key, the data folder or the clock is wrong.
-
     """
     clock = clock or SystemClock()
     if not create and not database_path(settings).exists():
@@ -271,7 +268,6 @@ async def check_clock(services: Services) -> None:
 
     Raises:
         ClockSetBack: it is, by more than five minutes.
-
     """
     newest = await services.storage.audit.newest_at()
     behind = (newest or 0) - int(services.clock.now())

@@ -88,7 +88,6 @@ class Login:
 
         Raises:
             RegistrationClosed, RateLimited, and what `Accounts.create` raises.
-
         """
         if not self._registration_open:
             raise RegistrationClosed
@@ -114,7 +113,6 @@ class Login:
         Raises:
             Overloaded, RateLimited: nothing was verified.
             InvalidCredentials: the same in answer and time for a wrong password, an unknown name, a disabled account.
-
         """
         self._hasher.check_room()
         taken = await self._login_throttle.take(name, caller.address)
@@ -152,7 +150,6 @@ class Login:
 
         Raises:
             InvalidGrant: it is not accepted.
-
         """
         refreshed = await self._sessions.refresh(
             refresh_token, client_id=FIRST_PARTY, origin=caller.origin, request_id=caller.request_id
@@ -164,7 +161,6 @@ class Login:
 
         Raises:
             InvalidGrant: it had ended already.
-
         """
         return await self._end(_sid(token), token.sub, caller)
 
@@ -173,7 +169,6 @@ class Login:
 
         Raises:
             InvalidGrant: the token is not ours, or its session had ended already.
-
         """
         session = await self._sessions.find_by_refresh_token(refresh_token, client_id=FIRST_PARTY)
         return await self._end(session.sid, session.sub, caller)

@@ -97,7 +97,6 @@ class LoginThrottle:
 
         Raises:
             RateLimited: a bucket is full; the answer is the same whether or not the login exists.
-
         """
         origin = network_prefix(address)
         login_hash, origin_hash = _hash("login", _fold(login)), _hash("origin", origin)
@@ -147,7 +146,6 @@ class RegistrationThrottle:
 
         Raises:
             RateLimited: the bucket is full.
-
         """
         limits = {_hash("registration", network_prefix(address)): self._limit}
         await _take(self._storage, self._clock, "charge_registration", limits)

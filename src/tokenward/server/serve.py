@@ -60,7 +60,6 @@ def serve(settings: Settings) -> None:
 
     Raises:
         ConfigurationError: the port, the data folder, the master key or the clock cannot be used.
-
     """
     listener = _listen(settings.host, settings.port)
     with contextlib.closing(listener), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

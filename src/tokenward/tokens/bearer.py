@@ -37,7 +37,8 @@ def parse_authorization(values: Sequence[bytes]) -> str:
     Raises:
         MissingToken: when there is no such header, or its scheme is not Bearer.
         InvalidRequest: when there are two: they could mean two users, and the next program might read the
-        other one. InvalidToken: when it is too long, or not one token of the letters that RFC 6750 allows.
+            other one.
+        InvalidToken: when it is too long, or not one token of the letters that RFC 6750 allows.
     """
     if not values:
         raise MissingToken(reason="no_authorization_header")

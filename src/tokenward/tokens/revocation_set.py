@@ -70,8 +70,7 @@ class RevocationSet:
         """Take in records, by ascending number; those that were applied before change nothing.
 
         Raises:
-            ConfigurationError: when a record has a scope that does not exist; then none of them was applied.
-            A set
+            ConfigurationError: when a record has a scope that does not exist; then none of them was applied. A set
                 that skipped what it does not understand would let through what was revoked.
         """
         new = sorted(record for record in records if record.n > self.applied)

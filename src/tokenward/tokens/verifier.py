@@ -60,9 +60,8 @@ class TokenVerifier:
         clock: tells the time.
         leeway_seconds: how far the issuer's clock may be off, 0 to 300.
         max_token_bytes: longer tokens are refused before anything else happens.
-        revocations: what has been revoked; it is asked about every token on every call. With None nobody
-        asks. cache_size: how many verified tokens are remembered, 0 for none. A remembered token costs no
-        signature
+        revocations: what has been revoked; it is asked about every token on every call. With None nobody asks.
+        cache_size: how many verified tokens are remembered, 0 for none. A remembered token costs no signature
             check, but its times and the revocations are looked at again.
 
     It can be shared by threads.

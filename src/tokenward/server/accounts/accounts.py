@@ -101,7 +101,6 @@ class Accounts:
             WeakPassword: the password breaks a rule.
             AccountExists: a login is taken.
             Overloaded: too many passwords are being hashed; nothing was done.
-
         """
         if email is None and username is None:
             msg = "Give `email` or `username`: an account needs one of them to sign in with."
@@ -137,7 +136,6 @@ class Accounts:
 
         Raises:
             AccountNotFound: there is none.
-
         """
         record = await self._storage.accounts.find(sub)
         if record is None:
@@ -149,7 +147,6 @@ class Accounts:
 
         Raises:
             InvalidRequest: `limit` is out of bounds.
-
         """
         if not 1 <= limit <= _MOST_IN_A_PAGE:
             msg = f"`limit` must be from 1 to {_MOST_IN_A_PAGE}."
@@ -170,7 +167,6 @@ class Accounts:
         Raises:
             InvalidCredentials: wrong password, no account, or a disabled one: the same in answer and in time.
             Overloaded: too many passwords are being hashed; nothing was done.
-
         """
         normalized = find_normalized(password)
         stored = None if record is None or normalized is None else record.password_hash
@@ -195,7 +191,6 @@ class Accounts:
             AccountNotFound: there is no such account.
             WeakPassword: the password breaks a rule.
             Overloaded: too many passwords are being hashed; nothing was done.
-
         """
         record = await self.get(sub)
         password_hash = await self._hasher.hash(self._check_password(password, record))
@@ -217,7 +212,6 @@ class Accounts:
 
         Raises:
             AccountNotFound: there is no such account.
-
         """
         record = await self.get(sub)
         if not disabled:
@@ -247,7 +241,6 @@ class Accounts:
         Raises:
             AccountNotFound: there is no such account.
             InvalidRequest: too many roles, or one that is no role name.
-
         """
         wanted = check_roles(roles)
         record = await self.get(sub)
@@ -276,7 +269,6 @@ class Accounts:
             AccountNotFound: there is no such account.
             InvalidRequest: a member has not the form it must have.
             AccountExists: the user name is taken.
-
         """
         record = await self.get(sub)
         now = self._now()

@@ -105,7 +105,6 @@ class PasswordHasher:
 
         Raises:
             Overloaded: no more passwords are taken now.
-
         """
         if self._closed or self._unfinished >= self._room:
             raise self._overloaded()
@@ -118,7 +117,6 @@ class PasswordHasher:
 
         Raises:
             Overloaded: the queue is full; nothing was done.
-
         """
         return str((await self._run(self._request(password)))["hash"])
 
@@ -131,7 +129,6 @@ class PasswordHasher:
         Raises:
             InvalidCredentials: the password is wrong, or there is none.
             Overloaded: the queue is full; nothing was done.
-
         """
         stored = self._dummy_hash if password_hash is None else password_hash
         answer = await self._run(self._request(password, stored))

@@ -77,7 +77,6 @@ class PasswordRules:
 
         Raises:
             WeakPassword: a rule is broken; the description names it and what to do.
-
         """
         normalized = self._check_form(password)
         folded = _fold(normalized)

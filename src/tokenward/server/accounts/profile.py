@@ -23,7 +23,6 @@ def check_email(email: str) -> str:
 
     Raises:
         InvalidRequest: it cannot be an address (RFC 5321: at most 254 characters).
-
     """
     # Folding may bring an "@" or a space out of a compatibility character, and so make one address of two.
     for form in (email, _fold(email) if _is_text(email) else ""):
@@ -42,7 +41,6 @@ def check_username(username: str) -> str:
 
     Raises:
         InvalidRequest: another length, or other characters than allowed.
-
     """
     if not _USERNAME.fullmatch(username):
         msg = "`username` must be 3 to 64 characters of A-Z, a-z, 0-9, dot, hyphen and underscore."
@@ -55,7 +53,6 @@ def check_name(name: str) -> str:
 
     Raises:
         InvalidRequest: too long, or with characters that do not print on one line.
-
     """
     if len(name) > _MAX_NAME or not _is_text(name):
         msg = f"`name` must be at most {_MAX_NAME} characters, without line breaks and control characters."
@@ -68,7 +65,6 @@ def check_roles(roles: Iterable[str]) -> tuple[str, ...]:
 
     Raises:
         InvalidRequest: too many, or one that is no role name.
-
     """
     unique = tuple(dict.fromkeys(roles))
     if len(unique) > _MAX_ROLES or not all(_ROLE.fullmatch(role) for role in unique):

@@ -38,7 +38,6 @@ async def read_json(request: Request, body_type: type[T]) -> T:
 
     Raises:
         UnsupportedMediaType, StrictJSONError, UnknownMember, InvalidRequest: with what is wrong and where.
-
     """
     _check_media_type(request, (_JSON,))
     return _convert(decode_object(await request.body(), max_bytes=_MAX_BODY_BYTES), body_type)
@@ -49,7 +48,6 @@ async def read_json_or_form(request: Request, body_type: type[T], *, ignored: It
 
     Raises:
         UnsupportedMediaType, StrictJSONError, UnknownMember, InvalidRequest: with what is wrong and where.
-
     """
     kind = _check_media_type(request, (_JSON, _FORM))
     body = await request.body()

@@ -37,7 +37,6 @@ class OperationsEndpoints:
 
         Raises:
             StorageUnavailable, NoSigningKey: it should not be sent requests now.
-
         """
         await self._guard.catch_up()
         self._ring.active_refresh_key()

@@ -50,7 +50,6 @@ class BearerGuard:
         Raises:
             MissingToken, InvalidRequest, InvalidToken: as RFC 6750 section 3.1 distinguishes them.
             StorageUnavailable: whether it was revoked cannot be known now.
-
         """
         token = parse_authorization(request.header_values(b"authorization"))
         await self.catch_up()
@@ -70,7 +69,6 @@ def check_no_secret_in_query(query: bytes) -> None:
 
     Raises:
         InvalidRequest: whatever the endpoint, and although nobody would read it there.
-
     """
     for parameter in query.split(b"&"):
         if parameter.lower().startswith(_SECRET_PARAMETERS):
@@ -86,7 +84,6 @@ def check_origin(request: Request, own_origin: str) -> None:
 
     Raises:
         OriginRefused: the `Origin` header names another origin than this server's own.
-
     """
     for origin in request.header_values(b"origin"):
         if origin.decode("latin-1") != own_origin:

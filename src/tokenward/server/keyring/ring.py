@@ -75,7 +75,6 @@ class KeyRing:
 
         Raises:
             WrongMasterKey: the ring was sealed by another master key.
-
         """
         if position.ring_revision != self.revision:
             self._hold(tuple(await self._store.all()))
@@ -125,7 +124,6 @@ class KeyRing:
 
         Raises:
             NoSigningKey: the ring has no active access key at all.
-
         """
         record = self._active.get(algorithm) or next(iter(self._active.values()), None)
         if record is None:
@@ -147,7 +145,6 @@ class KeyRing:
 
         Raises:
             NoSigningKey: there is none.
-
         """
         if self._active_refresh is None:
             msg = "The server has no key for refresh tokens; the operator should look at: tokenward keys list"

@@ -110,7 +110,6 @@ class Rotation:
 
         Raises:
             NotYet: a stand-by has not been published for long enough; nothing was changed.
-
         """
         await self._read_ring()
         # Those of the ring and not of the settings: a command may not see the settings of the server.
@@ -145,7 +144,6 @@ class Rotation:
 
         Raises:
             UnknownKey: no such key, or it counts for nothing any more.
-
         """
         await self._read_ring()
         record = self._counting(kid)

@@ -122,7 +122,6 @@ class MasterKey:
 
         Raises:
             WrongMasterKey: another master key sealed it, or the stored bytes were changed.
-
         """
         nonce, sealed = wrapped[1 : 1 + _NONCE_BYTES], wrapped[1 + _NONCE_BYTES :]
         try:

@@ -54,7 +54,6 @@ class RevocationLog:
 
         Raises:
             StorageUnavailable: the storage cannot be read; nobody may then be told that a token is good.
-
         """
         position = await self._storage.position()
         if position is not self._seen:

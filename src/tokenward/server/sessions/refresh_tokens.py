@@ -56,7 +56,6 @@ def decode(token: str) -> PresentedToken:
 
     Raises:
         InvalidGrant: it is not a token of ours, or it was mistyped.
-
     """
     text = token[len(PREFIX) :]
     if not token.startswith(PREFIX) or len(text) != _ENCODED_LENGTH or not _ALPHABET.issuperset(text):
@@ -77,7 +76,6 @@ def check_secret(presented: PresentedToken, key: RefreshKey, salt: bytes) -> Non
     Raises:
         InvalidGrant: it was forged. Nothing may be written then: `sid` stands in every access token, and who only
             knows it must not be able to end the session.
-
     """
     head = _head(presented.key_number, presented.sid, presented.generation)
     if not bytes_eq(_secret(key, head, salt), presented.secret):

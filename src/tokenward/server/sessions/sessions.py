@@ -98,7 +98,6 @@ class Sessions:
 
         Raises:
             InvalidGrant: the account or client was disabled or cut off meanwhile; nothing was written.
-
         """
         now_ms = int(self._clock.now() * 1000)
         now = now_ms // 1000
@@ -156,7 +155,6 @@ class Sessions:
 
         Raises:
             InvalidGrant: not accepted. If the token was a copy used after its owner went on, the session is ended.
-
         """
         presented = refresh_tokens.decode(token)
         now_ms = int(self._clock.now() * 1000)
@@ -279,7 +277,6 @@ class Sessions:
 
         Raises:
             InvalidGrant: the token is not ours, or its session does not live.
-
         """
         presented = refresh_tokens.decode(token)
         return (await self._find_alive(presented, client_id, int(self._clock.now()))).session
@@ -352,7 +349,6 @@ def check_alive(state: SessionState, now: int) -> None:
 
     Raises:
         InvalidGrant: with the reason why it does not live.
-
     """
     session = state.session
     if session.ended_at is not None:
@@ -375,7 +371,6 @@ def sid_bytes(text: str) -> bytes:
 
     Raises:
         InvalidGrant: it is none.
-
     """
     try:
         return base64url.decode(text.encode())

@@ -51,7 +51,6 @@ def load_settings(
 
     Raises:
         ConfigurationError: a setting is wrong, unknown, or does not fit to another.
-
     """
     known = {declared.name: declared for declared in declared_settings()}
     given = _from_variables(known, environment) | _from_flags(known, flags or {})

@@ -58,7 +58,6 @@ def convert(declared: Declared, given: Given) -> Any:
 
     Raises:
         ConfigurationError: the value is not one for this setting.
-
     """
     if get_origin(declared.type) is Literal:
         return _choice(declared, given)

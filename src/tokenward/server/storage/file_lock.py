@@ -24,7 +24,6 @@ class FileLock:
         Raises:
             StorageInUse: another process holds it.
             ConfigurationError: the lock file cannot be made.
-
         """
         path = database.with_name(database.name + ".lock")
         try:

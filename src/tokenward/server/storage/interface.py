@@ -87,7 +87,6 @@ class Storage(Protocol):
                 applied; only if the process also dies before its next commit may it yet be found applied.
             Error: a change is wrong in itself (unknown statement, missing parameter, a value that a column
                 cannot hold). Nothing of the unit was applied.
-
         """
         ...
 
@@ -99,7 +98,6 @@ class Storage(Protocol):
 
         Raises:
             StorageUnavailable: the database cannot be read.
-
         """
         ...
 

@@ -64,7 +64,6 @@ def plan(path: Path) -> list[Migration]:
         NotOurDatabase: the file is something else.
         MigrationChanged: an applied migration had another text.
         StorageUnavailable: the file cannot be read.
-
     """
     if not path.exists():
         return known_migrations()
@@ -82,7 +81,6 @@ def check_migrated(path: Path) -> None:
     Raises:
         NotMigrated: a migration is missing, or the file.
         StorageTooNew, NotOurDatabase, MigrationChanged, StorageUnavailable: see `plan`.
-
     """
     if not path.exists():
         raise NotMigrated(f"There is no database at {path}. Make it with: tokenward migrate")
@@ -101,7 +99,6 @@ def migrate(path: Path, *, clock: Clock | None = None) -> list[Migration]:
         StorageInUse: there is something to apply and a server is running on the database.
         ConfigurationError: the folder or file cannot be made.
         StorageTooNew, NotOurDatabase, MigrationChanged, StorageUnavailable: see `plan`.
-
     """
     if path.exists() and not plan(path):
         return []

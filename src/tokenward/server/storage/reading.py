@@ -13,7 +13,6 @@ class Reader(Protocol):
 
         Raises:
             StorageUnavailable: the database cannot be read.
-
         """
         ...
 
@@ -22,6 +21,5 @@ class Reader(Protocol):
 
         Raises:
             StorageUnavailable: the database cannot be read.
-
         """
         ...

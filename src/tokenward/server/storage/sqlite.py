@@ -62,7 +62,6 @@ async def open_sqlite(path: Path, *, exclusive: bool) -> SQLiteStorage:
         NotMigrated, StorageTooNew, NotOurDatabase, MigrationChanged: see `storage.migrate`.
         StorageUnavailable: the file cannot be read or written.
         ConfigurationError: the lock file cannot be made, or the SQLite library is too old.
-
     """
     check_migrated(path)
     lock = FileLock.take(path) if exclusive else None

@@ -74,7 +74,6 @@ class SQLiteWriter:
 
         Raises:
             StorageUnavailable: the writer has been closed.
-
         """
         if self._closing:
             raise StorageUnavailable(reason="the storage is closed")
