@@ -11,6 +11,22 @@ async def test_an_account_comes_back_as_it_was_stored(storage: Storage) -> None:
     assert await storage.accounts.find(record.sub) == record
 
 
+async def test_an_account_as_of_the_position_is_never_older_than_it(storage: Storage) -> None:
+    record = account()
+    await storage.position()
+    assert await storage.accounts.find_as_of_position(record.sub) is None
+    await applied(storage, storage.accounts.insert(record))
+    await storage.position()
+    assert await storage.accounts.find_as_of_position(record.sub) == record
+    for disabled_at in (NOW, None, NOW + 1):
+        await applied(storage, storage.accounts.set_disabled(record.sub, disabled_at))
+        await storage.position()
+        for _ in range(2):
+            found = await storage.accounts.find_as_of_position(record.sub)
+            assert found is not None
+            assert found.disabled_at == disabled_at
+
+
 async def test_an_account_without_email_or_without_user_name_can_be_stored(storage: Storage) -> None:
     no_email = account("ben")._replace(email=None, email_folded=None, password_hash=None, roles=())
     no_username = account("carl")._replace(username=None, username_folded=None)

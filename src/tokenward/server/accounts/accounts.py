@@ -142,6 +142,17 @@ class Accounts:
             raise AccountNotFound
         return record
 
+    async def get_as_of_position(self, sub: str) -> AccountRecord:
+        """As `get`, but as of the last look at the storage's position, which the guard takes for every request.
+
+        Raises:
+            AccountNotFound: there is none.
+        """
+        record = await self._storage.accounts.find_as_of_position(sub)
+        if record is None:
+            raise AccountNotFound
+        return record
+
     async def page(self, after: str | None = None, limit: int = 50) -> Page:
         """At most `limit` (1 to 200) accounts beyond the cursor `after`, disabled ones included.
 

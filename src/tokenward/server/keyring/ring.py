@@ -76,9 +76,17 @@ class KeyRing:
         Raises:
             WrongMasterKey: the ring was sealed by another master key.
         """
-        if position.ring_revision != self.revision:
+        await self.catch_up_to(position.ring_revision)
+
+    async def catch_up_to(self, revision: int) -> None:
+        """Read the ring again unless it is as of `revision`, which a read of something else brought along.
+
+        Raises:
+            WrongMasterKey: the ring was sealed by another master key.
+        """
+        if revision != self.revision:
             self._hold(tuple(await self._store.all()))
-            self.revision = position.ring_revision
+            self.revision = revision
 
     def _hold(self, records: tuple[KeyRecord, ...]) -> None:
         private = {

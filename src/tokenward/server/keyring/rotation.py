@@ -4,20 +4,15 @@ Every move is one unit that expects the state it found. With several processes t
 units are refused, they read the ring again and see that the work is done.
 """
 
-import asyncio
-import os
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-import msgspec
-
 from tokenward.clock import Clock
 from tokenward.errors import Error
-from tokenward.jose import base64url
-from tokenward.jose.jwk import ECPrivateKey, OKPPrivateKey, RSAPrivateKey, generate
 from tokenward.protocol.errors import INVALID_REQUEST, NOT_FOUND
 from tokenward.server.audit import SYSTEM, Audit
 from tokenward.server.keyring import ring as states
+from tokenward.server.keyring.key_material import new_key_material
 from tokenward.server.keyring.ring import ACCESS, REFRESH, SYMMETRIC_ALGORITHMS, KeyRing
 from tokenward.server.keyring.wrapping import MasterKey
 from tokenward.server.storage.interface import Storage
@@ -342,7 +337,7 @@ class Rotation:
     async def _new_key(self, use: str, algorithm: str, state: str, *, ahead: int = 0) -> Change:
         """A fresh key of the next free number, counted from `ahead` further on."""
         number = max((record.number for record in self._ring.records), default=0) + 1 + ahead
-        kid, public_jwk, private = await _generate(use, algorithm)
+        kid, public_jwk, private = await new_key_material(algorithm, symmetric=use == REFRESH)
         now = self._now()
         return self._storage.keys.insert(
             KeyRecord(
@@ -379,27 +374,3 @@ class Rotation:
 def _is_key_pair(key: KeyRecord) -> bool:
     # The private part of a pair is needed by nobody once it no longer signs. An HMAC key still has to verify.
     return key.public_jwk is not None
-
-
-async def _generate(use: str, algorithm: str) -> tuple[str, str | None, bytes]:
-    """Make a key: its `kid`, its public JWK (none if symmetric), and the private bytes to be wrapped."""
-    if use == REFRESH:
-        return new_symmetric_kid(), None, os.urandom(32)
-    if algorithm in SYMMETRIC_ALGORITHMS:
-        jwk = {
-            "kty": "oct", "kid": new_symmetric_kid(), "alg": algorithm, "use": "sig",
-            "k": base64url.encode(os.urandom(32)).decode(),
-        }  # fmt: skip
-        return jwk["kid"], None, msgspec.json.encode(jwk)
-    # RSA takes a tenth of a second and more to find its primes; the loop goes on answering meanwhile.
-    key = await asyncio.to_thread(generate, algorithm)
-    if not isinstance(key, RSAPrivateKey | ECPrivateKey | OKPPrivateKey):
-        msg = f"{algorithm} is missing from SYMMETRIC_ALGORITHMS"
-        raise TypeError(msg)
-    public = msgspec.json.encode(key.public_key().to_jwk()).decode()
-    return key.kid, public, msgspec.json.encode(key.to_private_jwk())
-
-
-def new_symmetric_kid() -> str:
-    """The id of a key that has no public part to take a thumbprint of: `key_` and 128 random bits."""
-    return "key_" + base64url.encode(os.urandom(16)).decode()

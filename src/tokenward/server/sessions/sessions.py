@@ -19,6 +19,8 @@ from tokenward.server.storage.records import AccountRecord, ClientRecord, Sessio
 from tokenward.server.storage.units import Change, Unit
 
 _AGENT_CHARACTERS = 200
+# A rotation is tried again only when a cut-off moved under it, which takes a change of password each time.
+_MOST_TRIES = 3
 
 
 class Origin(NamedTuple):
@@ -101,7 +103,8 @@ class Sessions:
         """
         now_ms = int(self._clock.now() * 1000)
         now = now_ms // 1000
-        await self._catch_up()
+        # A key that a command in another process revoked must count for nothing from the very next request on.
+        await self._ring.catch_up(await self._storage.position())
         key = self._ring.active_refresh_key()
         session = SessionRecord(
             sid=os.urandom(16),
@@ -159,7 +162,11 @@ class Sessions:
         presented = refresh_tokens.decode(token)
         now_ms = int(self._clock.now() * 1000)
         state = await self._find_alive(presented, client_id, now_ms // 1000)
+        tries = 0
         while state.session.generation == presented.generation:
+            tries += 1
+            if tries > _MOST_TRIES:
+                raise InvalidGrant(reason="the session changed at every try")
             key = self._ring.active_refresh_key()
             if await self._rotate(state, key.number, origin, now_ms):
                 session = state.session
@@ -178,9 +185,9 @@ class Sessions:
         state = await self._storage.sessions.find(presented.sid)
         if state is None:
             raise InvalidGrant(reason="no such session")
-        # In this order: a key that is revoked later than this look has a record after `state.n`, and so refuses
-        # the access token as well.
-        await self._catch_up()
+        # The revision is of the same snapshot: a key that is revoked later has a record after `state.n`, which
+        # refuses the access token as well.
+        await self._ring.catch_up_to(state.ring_revision)
         key = self._ring.refresh_key(presented.key_number)
         if key is None:
             raise InvalidGrant(reason="refresh key retired or revoked")
@@ -189,10 +196,6 @@ class Sessions:
         if state.session.client_id != client_id:
             raise InvalidGrant(reason="refresh token of another client")
         return state
-
-    async def _catch_up(self) -> None:
-        # A key that a command in another process revoked must count for nothing from the very next request on.
-        await self._ring.catch_up(await self._storage.position())
 
     async def _rotate(self, state: SessionState, key_number: int, origin: Origin, now_ms: int) -> bool:
         """The one conditional update, and whether it changed the row."""
@@ -286,30 +289,34 @@ class Sessions:
 
         The record is left out when no access token of the session can be alive any more.
         """
-        state = await self._storage.sessions.find(sid)
-        if state is None:
-            return None
-        now = int(self._clock.now())
-        text = sid_text(sid)
-        changes = [
-            self._storage.sessions.end(sid=sid, ended_at=now),
-            self._audit.event(
-                "session.ended",
-                actor=actor,
-                at=now,
-                subject=state.session.sub,
-                sid=text,
-                request_id=request_id,
-                detail={"reason": reason},
-            ),
-        ]
-        last_issue = state.session.rotated_at_ms // 1000 + self._policy.retry_seconds
-        if now <= last_issue + LONGEST_TOKEN_SECONDS:
-            changes.append(self._revocations.record("session", text, reason))
-        outcome = await self._storage.apply(Unit("end_session", tuple(changes)))
-        if not outcome.applied:
-            return None
-        return Ended(1, outcome.integer(2) if len(changes) > 2 else state.n)
+        while True:
+            state = await self._storage.sessions.find(sid)
+            if state is None or state.session.ended_at is not None:
+                return None
+            session, now = state.session, int(self._clock.now())
+            last_issue = session.rotated_at_ms // 1000 + self._policy.retry_seconds
+            leaves_tokens = now <= last_issue + LONGEST_TOKEN_SECONDS
+            # Without a record a refresh that slipped in between would leave a token that nothing refuses; so the
+            # session must not have been rotated since it was read.
+            rotated_at_ms = None if leaves_tokens else session.rotated_at_ms
+            text = sid_text(sid)
+            changes = [
+                self._storage.sessions.end(sid, now, rotated_at_ms=rotated_at_ms),
+                self._audit.event(
+                    "session.ended",
+                    actor=actor,
+                    at=now,
+                    subject=session.sub,
+                    sid=text,
+                    request_id=request_id,
+                    detail={"reason": reason},
+                ),
+            ]
+            if leaves_tokens:
+                changes.append(self._revocations.record("session", text, reason))
+            outcome = await self._storage.apply(Unit("end_session", tuple(changes)))
+            if outcome.applied:
+                return Ended(1, outcome.integer(2) if leaves_tokens else state.n)
 
     async def end_all(
         self, account: AccountRecord, *, actor: str, reason: str, request_id: str = ""

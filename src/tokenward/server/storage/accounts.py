@@ -7,6 +7,7 @@ from tokenward.server.storage.records import AccountRecord
 from tokenward.server.storage.units import Change, Parameters, Row
 
 _ROLES = AccountRecord._fields.index("roles")
+_MOST_HELD = 4096
 _decode_roles = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
@@ -20,6 +21,19 @@ class AccountStore:
         """The account with this `sub`, disabled or not."""
         row = await self._reader.one("accounts.find", {"sub": sub})
         return None if row is None else _account(row)
+
+    async def find_as_of_position(self, sub: str) -> AccountRecord | None:
+        """The account as it stood when `Storage.position` was last asked, or later; for the way of every request.
+
+        Costs a look-up while nothing is committed. Ask for the position first, without waiting for anything in between.
+        """
+        held = self._reader.held
+        record: AccountRecord | None = held.get(sub)
+        if record is None:
+            record = await self.find(sub)
+            if record is not None and len(held) < _MOST_HELD:
+                held[sub] = record
+        return record
 
     async def find_by_login(self, login_folded: str) -> AccountRecord | None:
         """The account whose folded e-mail or folded user name is `login_folded`.

@@ -67,6 +67,7 @@ class SessionState(NamedTuple):
 
     `account_cutoff` and `client_cutoff` are the current ones; those that the session holds are in `session`.
     `n` is the head of the revocation log of the same snapshot: the `rsq` of a token issued from this reading.
+    `ring_revision` is that of the key ring, also of the same snapshot.
     """
 
     session: SessionRecord
@@ -76,6 +77,7 @@ class SessionState(NamedTuple):
     client_cutoff: int
     client_disabled_at: int | None
     n: int
+    ring_revision: int
 
 
 class KeyRecord(NamedTuple):

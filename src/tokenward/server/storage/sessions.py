@@ -84,12 +84,13 @@ class SessionStore:
         }
         return Change("sessions.rotate", parameters, 1)
 
-    def end(self, sid: bytes, ended_at: int) -> Change:
+    def end(self, sid: bytes, ended_at: int, *, rotated_at_ms: int | None = None) -> Change:
         """End a session that has not been ended; of two that do so at once one is refused.
 
-        Expects one row.
+        With `rotated_at_ms` it is refused too when the session was rotated since that was read. Expects one row.
         """
-        return Change("sessions.end", {"sid": sid, "ended_at": ended_at}, 1)
+        parameters: Parameters = {"sid": sid, "ended_at": ended_at, "rotated_at_ms": rotated_at_ms}
+        return Change("sessions.end", parameters, 1)
 
     def end_all_of_account(self, sub: str, ended_at: int) -> Change:
         """End every session of an account that has not been ended; accepts any number."""
@@ -115,7 +116,7 @@ class SessionStore:
 
 
 def _state(row: Row) -> SessionState:
-    cutoff, disabled_at, roles, client_cutoff, client_disabled_at, n = row[_SESSION_COLUMNS:]
+    cutoff, disabled_at, roles, client_cutoff, client_disabled_at, n, revision = row[_SESSION_COLUMNS:]
     state = (
         _session(row[:_SESSION_COLUMNS]),
         cutoff,
@@ -124,5 +125,6 @@ def _state(row: Row) -> SessionState:
         client_cutoff,
         client_disabled_at,
         n,
+        revision,
     )
     return SessionState._make(state)

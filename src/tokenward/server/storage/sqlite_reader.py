@@ -1,6 +1,7 @@
 """Reads on the connection of the event loop's thread."""
 
 import sqlite3
+from typing import Any
 
 from tokenward.errors import StorageUnavailable
 from tokenward.server.storage.queries import STATEMENTS
@@ -24,6 +25,7 @@ class SQLiteReader:
         self._cursor = connection.cursor()
         self._data_version = -1
         self._position: Position | None = None
+        self.held: dict[str, Any] = {}
 
     async def one(self, statement: str, parameters: Parameters) -> Row | None:
         """See `Reader.one`."""
@@ -53,6 +55,7 @@ class SQLiteReader:
             ((data_version,),) = self._cursor.execute("PRAGMA data_version").fetchall()
             if data_version == self._data_version and self._position is not None:
                 return self._position
+            self.held.clear()
             # The version was read first: a commit between the two reads is found again by the next call.
             rows = self._cursor.execute(_POSITION).fetchall()
         except sqlite3.Error as error:

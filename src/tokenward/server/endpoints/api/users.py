@@ -57,7 +57,7 @@ class UserEndpoints:
     async def _check(self, request: Request) -> AccountRecord:
         token = await self._guard.check(request)
         try:
-            account = await self._accounts.get(token.sub)
+            account = await self._accounts.get_as_of_position(token.sub)
         except AccountNotFound:
             raise InvalidToken(reason="account gone") from None
         if account.disabled_at is not None:

@@ -14,7 +14,8 @@ STATEMENTS = {
         SELECT s.sid, s.sub, s.client_id, s.scope, s.audience, s.salt, s.key_number, s.generation,
                s.rotated_at_ms, s.created_at, s.last_seen_at, s.idle_expires_at, s.absolute_expires_at,
                s.ended_at, s.amr, s.auth_time, s.account_cutoff, s.client_cutoff, s.network, s.agent,
-               a.cutoff, a.disabled_at, a.roles, c.cutoff, c.disabled_at, (SELECT n FROM head)
+               a.cutoff, a.disabled_at, a.roles, c.cutoff, c.disabled_at, (SELECT n FROM head),
+               (SELECT revision FROM key_ring)
         FROM sessions s
         JOIN accounts a ON a.sub = s.sub
         JOIN clients c ON c.client_id = s.client_id
@@ -70,7 +71,11 @@ STATEMENTS = {
         single=True,
     ),
     "end": Statement(
-        "UPDATE sessions SET ended_at = :ended_at, sweep_at = :ended_at WHERE sid = :sid AND ended_at IS NULL"
+        """
+        UPDATE sessions SET ended_at = :ended_at, sweep_at = :ended_at
+        WHERE sid = :sid AND ended_at IS NULL
+          AND (:rotated_at_ms IS NULL OR rotated_at_ms = :rotated_at_ms)
+        """
     ),
     "end_all_of_account": Statement(
         "UPDATE sessions SET ended_at = :ended_at, sweep_at = :ended_at WHERE sub = :sub AND ended_at IS NULL"
