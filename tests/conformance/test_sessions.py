@@ -138,16 +138,15 @@ async def test_a_session_ends_once(storage: Storage) -> None:
     record = await add_session(storage)
     await applied(storage, storage.sessions.end(record.sid, NOW + 3))
     assert (await apply(storage, storage.sessions.end(record.sid, NOW + 4))).refused_by == "sessions.end"
+    assert (await state_of(storage, record)).session.ended_at == NOW + 3
 
 
 async def test_an_end_can_be_refused_when_the_session_was_rotated_meanwhile(storage: Storage) -> None:
-    owner = account()
-    record = session(owner.sub)
-    await applied(storage, storage.accounts.insert(owner), storage.sessions.insert(record))
+    record = await add_session(storage)
     stale = storage.sessions.end(record.sid, NOW, rotated_at_ms=record.rotated_at_ms - 1)
     assert (await apply(storage, stale)).refused_by == "sessions.end"
     await applied(storage, storage.sessions.end(record.sid, NOW, rotated_at_ms=record.rotated_at_ms))
-    assert (await state_of(storage, record)).session.ended_at == NOW + 3
+    assert (await state_of(storage, record)).session.ended_at == NOW
 
 
 async def test_ending_all_of_an_account_leaves_other_accounts_alone(storage: Storage) -> None:
