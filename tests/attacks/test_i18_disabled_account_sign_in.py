@@ -1,27 +1,31 @@
 """I18: a disabled account signs in no more, and no answer tells whoever guesses which accounts there are."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import argon2
 import pytest
 from tests.server.accounts.building import PASSWORD, Built, build_accounts
 
 from tokenward.errors import Error
 from tokenward.server.accounts import InvalidCredentials
+from tokenward.server.accounts.password_hasher import _HashingProcess
 
 
 class Counter:
-    """Counts the hashes that are really computed, and their parameters."""
+    """Counts the hashes that the hashing processes really computed, and their parameters."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.computed: list[str] = []
-        verify = argon2.PasswordHasher.verify
+        ask = _HashingProcess.ask
 
-        def counted(hasher: argon2.PasswordHasher, encoded: str, password: str) -> bool:
-            self.computed.append(encoded.split("$")[3])
-            return verify(hasher, encoded, password)
+        def counted(process: _HashingProcess, request: Mapping[str, Any]) -> dict[str, Any] | None:
+            answer = ask(process, request)
+            if answer is not None and "verified" in answer:
+                self.computed.append(request["hash"].split("$")[3])
+            return answer
 
-        monkeypatch.setattr(argon2.PasswordHasher, "verify", counted)
+        monkeypatch.setattr(_HashingProcess, "ask", counted)
 
 
 async def refused(built: Built, login: str, password: str) -> InvalidCredentials:

@@ -36,6 +36,10 @@ class _Program(uvicorn.Server):
 
     url = ""
 
+    def stop(self) -> None:
+        """End as after SIGTERM: finish what is in flight first."""
+        self.should_exit = True
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         sys.stdout.write(f"ready {self.url}\n")
@@ -100,6 +104,8 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         program.url = f"http://{host}:{settings.port}"
         upkeep = asyncio.create_task(Upkeep(services, log, metrics).run())
+        # Without it keys never rotate and nothing is swept; a server that ends is started again by its supervisor.
+        upkeep.add_done_callback(lambda _: program.stop())
         try:
             await program.serve([listener])
         finally:

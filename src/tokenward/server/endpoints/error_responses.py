@@ -5,7 +5,7 @@ from http import HTTPStatus
 import msgspec
 
 from tokenward.errors import Error
-from tokenward.protocol.errors import INVALID_TOKEN, MISSING_TOKEN
+from tokenward.protocol.errors import INVALID_CREDENTIALS, INVALID_TOKEN, MISSING_TOKEN
 from tokenward.server.endpoints.messages import PROBLEM_JSON, Header, Response
 from tokenward.tokens.bearer import challenge
 
@@ -58,7 +58,7 @@ def problem(error: Error, request_id: str) -> Response:
 
 
 def _headers(error: Error) -> tuple[Header, ...]:
-    if error.code == MISSING_TOKEN:
+    if error.code in (MISSING_TOKEN, INVALID_CREDENTIALS):
         return ((b"www-authenticate", challenge(realm=REALM).encode()),)
     if error.code == INVALID_TOKEN:
         value = challenge(realm=REALM, error=INVALID_TOKEN, error_description=error.description)

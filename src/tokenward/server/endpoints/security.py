@@ -1,6 +1,7 @@
 """What guards every request: the bearer guard, the origin check, and the headers on each answer."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from urllib.parse import unquote_to_bytes
 
 from tokenward.errors import Error, InvalidRequest
 from tokenward.protocol.errors import ORIGIN_REFUSED
@@ -70,7 +71,8 @@ def check_no_secret_in_query(query: bytes) -> None:
     Raises:
         InvalidRequest: whatever the endpoint, and although nobody would read it there.
     """
-    for parameter in query.split(b"&"):
+    # A name may be spelled with percent signs as well: access%5Ftoken.
+    for parameter in (unquote_to_bytes(query) if b"%" in query else query).split(b"&"):
         if parameter.lower().startswith(_SECRET_PARAMETERS):
             msg = (
                 "A token or password does not belong in a URL. Send an access token in the Authorization header; "

@@ -135,7 +135,8 @@ class Rotation:
         """Revoke one key at once, in an emergency; return the number of the revocation record.
 
         Every token the key signed is refused from the next request on. If it was the active key, the stand-by
-        takes over although a verifier may not know it yet. Revoking a refresh key ends every session.
+        takes over although a verifier may not know it yet. Revoking a refresh key refuses every access token and ends
+        the sessions whose refresh tokens it made.
 
         Raises:
             UnknownKey: no such key, or it counts for nothing any more.
@@ -172,7 +173,10 @@ class Rotation:
         """
         record = self._counting(kid)
         if record.use == REFRESH:
-            return "Every session ends and every access token is refused: everybody has to sign in again."
+            return (
+                "Every access token is refused, and every session whose refresh token was made with this key ends: "
+                "those people have to sign in again."
+            )
         if record.state == states.PENDING:
             return "The key has signed nothing yet, so nobody notices; a new stand-by takes its place."
         refused = (
