@@ -310,3 +310,22 @@ async def test_the_agent_and_network_of_a_session_are_kept_in_its_row(server: Se
     await client.refresh(tokens["refresh_token"])
     session = (await server.state(sid_of(tokens))).session
     assert (session.network, session.agent) == ("2001:db8::/56", "x" * 200)
+
+
+async def test_a_database_that_lost_commits_is_an_alarm_in_log_and_metrics(server: Server) -> None:
+    tokens = await signed_in(server)
+    newer = (await server.client.refresh(tokens["refresh_token"])).json
+    tamper(server.path, "UPDATE sessions SET generation = 0")
+    assert (await server.client.refresh(newer["refresh_token"])).code == "invalid_grant"
+    (line,) = server.log_lines("storage.rolled_back")
+    assert line["level"] == "error"
+    assert 'tokenward_events_total{event="storage.rolled_back"} 1.0' in server.metrics.exposition()[1].decode()
+
+
+async def test_a_stolen_token_is_a_warning_in_the_log(server: Server) -> None:
+    tokens = await signed_in(server)
+    newer = (await server.client.refresh(tokens["refresh_token"])).json
+    await server.client.refresh(newer["refresh_token"])
+    assert (await server.client.refresh(tokens["refresh_token"])).code == "invalid_grant"
+    (line,) = server.log_lines("session.reuse_detected")
+    assert line["level"] == "warning"

@@ -33,6 +33,9 @@ Routes: TypeAlias = Mapping[str, Mapping[str, Handler]]
 # Refusals that a security engineer looks for afterwards; each is a line with its true reason.
 _SECURITY_CODES = frozenset({INVALID_CREDENTIALS, INVALID_GRANT, INVALID_TOKEN, RATE_LIMITED})
 
+# Reasons that an operator must see whatever the caller is told: a copied token was used; the database lost commits.
+_ALARMS = {"session.reuse_detected": "warning", "storage.rolled_back": "error"}
+
 
 class DoorPolicy(NamedTuple):
     """What the door needs of the settings."""
@@ -118,17 +121,21 @@ class Door:
             return problem(ServerError(), request.id)
 
     def _log_refusal(self, request: Request, route: str, error: Error) -> None:
-        if error.code in _SECURITY_CODES or error.status >= 500:
-            self._metrics.count_event(error.code)
-            self._log.event(
-                "refused",
-                level="error" if error.status >= 500 else "info",
-                code=error.code,
-                reason=error.reason,
-                request_id=request.id,
-                path=route,
-                address=request.address,
-            )
+        if error.code not in _SECURITY_CODES and error.status < 500:
+            return
+        level = _ALARMS.get(error.reason)
+        if level is not None:
+            self._metrics.count_event(error.reason)
+        self._metrics.count_event(error.code)
+        self._log.event(
+            "refused" if level is None else error.reason,
+            level=level or ("error" if error.status >= 500 else "info"),
+            code=error.code,
+            reason=error.reason,
+            request_id=request.id,
+            path=route,
+            address=request.address,
+        )
 
     def _tell(self, request: Request, route: str, status: int, seconds: float) -> None:
         self._metrics.count_answer(route, status, seconds)
