@@ -1,6 +1,5 @@
 """I18: a disabled account signs in no more, and no answer tells whoever guesses which accounts there are."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,7 @@ import pytest
 from tests.server.accounts.building import PASSWORD, Built, build_accounts
 
 from tokenward.errors import Error
-from tokenward.server.accounts import InvalidCredentials
-from tokenward.server.accounts.password_hasher import _HashingProcess
+from tokenward.server.accounts import InvalidCredentials, PasswordHasher
 
 
 class Counter:
@@ -17,15 +15,15 @@ class Counter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.computed: list[str] = []
-        ask = _HashingProcess.ask
+        ask = PasswordHasher._ask
 
-        def counted(process: _HashingProcess, request: Mapping[str, Any]) -> dict[str, Any] | None:
-            answer = ask(process, request)
-            if answer is not None and "verified" in answer:
+        async def counted(hasher: PasswordHasher, request: dict[str, Any]) -> dict[str, Any]:
+            answer = await ask(hasher, request)
+            if "verified" in answer:
                 self.computed.append(request["hash"].split("$")[3])
             return answer
 
-        monkeypatch.setattr(_HashingProcess, "ask", counted)
+        monkeypatch.setattr(PasswordHasher, "_ask", counted)
 
 
 async def refused(built: Built, login: str, password: str) -> InvalidCredentials:

@@ -31,6 +31,7 @@ class Upkeep:
             await asyncio.sleep(_UPKEEP_EVERY_SECONDS)
             await self._step("watch_clock", self.watch_clock)
             await self._step("rotate_keys", self._services.rotation.run_due)
+            await self._step("maintain_storage", self._services.storage.maintain)
             if self._services.clock.monotonic() - self._swept_at >= _SWEEP_EVERY_SECONDS:
                 self._swept_at = self._services.clock.monotonic()
                 await self._step("sweep", self.sweep)

@@ -1,10 +1,8 @@
 import asyncio
 import os
+import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import argon2
@@ -15,21 +13,6 @@ from tokenward.errors import ConfigurationError
 from tokenward.server.accounts.password_hasher import InvalidCredentials, Overloaded, PasswordHasher
 
 
-def hasher_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("password-hasher")]
-
-
-async def wait_until(condition: Callable[[], bool]) -> None:
-    def poll() -> bool:
-        for _ in range(5000):
-            if condition():
-                return True
-            time.sleep(0.001)
-        return False
-
-    assert await asyncio.to_thread(poll)
-
-
 def hashing_process(hasher: PasswordHasher) -> "subprocess.Popen[bytes]":
     (process,) = hasher._processes
     assert process._process is not None
@@ -37,23 +20,19 @@ def hashing_process(hasher: PasswordHasher) -> "subprocess.Popen[bytes]":
 
 
 class Gate:
-    """Holds the only thread of a hasher until it is opened."""
+    """Stops the only process of a hasher until it is opened."""
 
     def __init__(self, hasher: PasswordHasher) -> None:
-        self._opened = threading.Event()
-        self._reached = threading.Event()
         self._hasher = hasher
 
     async def close(self) -> None:
-        def wait() -> None:
-            self._reached.set()
-            self._opened.wait(10)
-
-        self._hasher._pool.submit(wait)
-        assert await asyncio.to_thread(self._reached.wait, 10)
+        await self._hasher.hash("so that there is a process")
+        hashing_process(self._hasher).send_signal(signal.SIGSTOP)
 
     def open(self) -> None:
-        self._opened.set()
+        for process in self._hasher._processes:
+            if process._process is not None:
+                process._process.send_signal(signal.SIGCONT)
 
 
 async def test_a_hash_is_argon2id_with_the_default_parameters_and_verifies() -> None:
@@ -163,48 +142,61 @@ async def test_a_cancelled_caller_leaves_its_place_and_breaks_nothing() -> None:
         gate.open()
         encoded = await hasher.hash("still here")
         assert await hasher.verify("still here", encoded)
-        assert hasher._unfinished == 0
+        assert hasher.unfinished == 0
     finally:
         gate.open()
         hasher.close()
 
 
 async def test_a_caller_cancelled_while_its_hash_is_computed_breaks_nothing() -> None:
-    hasher = PasswordHasher(memory_kib=65536, time_cost=2, threads=1)
+    hasher = cheap_hasher(threads=1)
+    gate = Gate(hasher)
+    await gate.close()
     try:
         task = asyncio.create_task(hasher.hash("x"))
-        await wait_until(lambda: bool(hasher_threads()))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+        assert hasher.unfinished == 1
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        assert hasher.unfinished == 1
+        gate.open()
         assert await hasher.hash("next")
+        assert hasher.unfinished == 0
+    finally:
+        gate.open()
+        hasher.close()
+
+
+async def test_close_answers_whoever_waits_and_whose_hash_is_computed() -> None:
+    hasher = cheap_hasher(threads=1)
+    gate = Gate(hasher)
+    await gate.close()
+    waiting = [asyncio.create_task(hasher.hash("x")) for _ in range(3)]
+    await asyncio.sleep(0)
+    gate.open()
+    hasher.close()
+    for outcome in await asyncio.gather(*waiting, return_exceptions=True):
+        assert isinstance(outcome, Overloaded)
+    with pytest.raises(Overloaded):
+        await hasher.hash("too late")
+
+
+async def test_there_are_no_more_processes_than_asked_for() -> None:
+    hasher = cheap_hasher(threads=2, waiting_a_thread=100)
+    try:
+        await asyncio.gather(*(hasher.hash("x") for _ in range(50)))
+        assert len(hasher._processes) == 2
     finally:
         hasher.close()
 
 
-async def test_close_ends_the_threads_and_answers_whoever_waits() -> None:
-    hasher = cheap_hasher(threads=1)
-    gate = Gate(hasher)
-    await gate.close()
-    waiting = asyncio.create_task(hasher.hash("x"))
-    await asyncio.sleep(0)
-    closing = asyncio.create_task(asyncio.to_thread(hasher.close))
-    await wait_until(lambda: hasher._closed)
-    gate.open()
-    await closing
-    with pytest.raises(Overloaded):
-        await waiting
-    with pytest.raises(Overloaded):
-        await hasher.hash("too late")
-    assert hasher_threads() == []
-
-
-async def test_there_are_no_more_threads_than_asked_for() -> None:
+async def test_many_at_once_each_get_their_own_answer() -> None:
     hasher = cheap_hasher(threads=2, waiting_a_thread=100)
     try:
-        await asyncio.gather(*(hasher.hash("x") for _ in range(50)))
-        assert len(hasher_threads()) == 2
+        hashes = await asyncio.gather(*(hasher.hash(f"password {number}") for number in range(40)))
+        for number, encoded in enumerate(hashes):
+            assert argon2.PasswordHasher().verify(encoded, f"password {number}")
     finally:
         hasher.close()
 
@@ -214,7 +206,10 @@ async def test_hashing_gives_way_to_everything_else() -> None:
     before = os.getpriority(os.PRIO_PROCESS, 0)
     try:
         await hasher.hash("x")
-        assert os.getpriority(os.PRIO_PROCESS, hashing_process(hasher).pid) == 19
+        pid = hashing_process(hasher).pid
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+        if sys.platform == "linux":
+            assert os.sched_getscheduler(pid) == os.SCHED_IDLE
         assert os.getpriority(os.PRIO_PROCESS, 0) == before
     finally:
         hasher.close()

@@ -24,7 +24,7 @@ LAST_ROW = {"audit.newest_at"}
         ("synchronous", 2),  # FULL: NORMAL would answer before `fdatasync`, and a power cut revive a session.
         ("foreign_keys", 1),
         ("busy_timeout", 5000),
-        ("wal_autocheckpoint", 4000),
+        ("wal_autocheckpoint", 16000),
         ("journal_size_limit", 64 * 1024 * 1024),
     ],
 )

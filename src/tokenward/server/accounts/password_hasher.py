@@ -14,9 +14,8 @@ import math
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +31,7 @@ DEFAULT_WAITING_A_THREAD = 32
 _LANES = 1
 _SALT_BYTES = 16
 _HASH_BYTES = 32
+_MOST_TRIES = 2
 _PROGRAM = Path(__file__).with_name("hashing_process.py")
 # About what one hash takes with the default parameters; only for telling a client when to come back.
 _SECONDS_A_HASH = 0.03
@@ -69,11 +69,26 @@ class Verified(NamedTuple):
     needs_rehash: bool
 
 
+class _Job(NamedTuple):
+    """A request, and who waits for its answer."""
+
+    line: bytes
+    done: asyncio.Future[Answer]
+
+    def answer(self, answer: Answer) -> None:
+        if not self.done.done():  # The caller may have been cancelled.
+            self.done.set_result(answer)
+
+    def refuse(self, error: Overloaded) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
 class PasswordHasher:
     """Makes and verifies Argon2id hashes in a pool of low-priority processes.
 
-    `threads` 0 means one for each core this process may use; `waiting` is how many passwords may wait for
-    each of them. It must be closed, or its threads keep the process from ending.
+    `threads` is the number of processes, 0 one for each core this process may use; `waiting_a_thread` is how many
+    passwords may wait for each of them. Belongs to one event loop. Must be closed, or its processes stay.
     """
 
     def __init__(
@@ -89,14 +104,11 @@ class PasswordHasher:
             raise ConfigurationError(msg)
         self._memory_kib = memory_kib
         self._time_cost = time_cost
-        self._thread_count = threads or _cores()
-        self._room = self._thread_count * (1 + waiting_a_thread)
-        self._unfinished = 0
+        self._process_count = threads or _cores()
+        self._room = self._process_count * (1 + waiting_a_thread)
         self._closed = False
-        self._lock = threading.Lock()
-        # A thread for each process: it hands over a password and sleeps until the answer comes.
-        self._pool = ThreadPoolExecutor(self._thread_count, thread_name_prefix="password-hasher")
-        self._own = threading.local()
+        self._waiting: deque[_Job] = deque()
+        self._idle: list[_HashingProcess] = []
         self._processes: list[_HashingProcess] = []
         self._dummy_hash = self._make_dummy_hash()
 
@@ -106,8 +118,14 @@ class PasswordHasher:
         Raises:
             Overloaded: no more passwords are taken now.
         """
-        if self._closed or self._unfinished >= self._room:
+        if self._closed or self.unfinished >= self._room:
             raise self._overloaded()
+
+    @property
+    def unfinished(self) -> int:
+        """How many passwords are being hashed or wait for it. A caller that was cancelled no longer waits."""
+        computing = len(self._processes) - len(self._idle)
+        return computing + sum(not job.done.done() for job in self._waiting)
 
     async def hash(self, password: str) -> str:
         """The encoded Argon2id hash of `password`, with a fresh salt.
@@ -118,7 +136,7 @@ class PasswordHasher:
         Raises:
             Overloaded: the queue is full; nothing was done.
         """
-        return str((await self._run(self._request(password)))["hash"])
+        return str((await self._ask(self._request(password)))["hash"])
 
     async def verify(self, password: str, password_hash: str | None) -> Verified:
         """Verify a (normalised) password against its stored hash.
@@ -131,10 +149,10 @@ class PasswordHasher:
             Overloaded: the queue is full; nothing was done.
         """
         stored = self._dummy_hash if password_hash is None else password_hash
-        answer = await self._run(self._request(password, stored))
+        answer = await self._ask(self._request(password, stored))
         if "failed" in answer:
             # What is stored is no Argon2 hash. That must not answer faster than a wrong password.
-            answer = await self._run(self._request(password, self._dummy_hash))
+            answer = await self._ask(self._request(password, self._dummy_hash))
             if "failed" in answer:
                 # Even the dummy cannot be computed: the machine is out of memory, which is no wrong password.
                 raise Overloaded(1, reason=f"Argon2 failed: {answer['failed']}")
@@ -145,11 +163,15 @@ class PasswordHasher:
         return Verified(needs_rehash=answer["needs_rehash"])
 
     def close(self) -> None:
-        """End the processes, each after the hash it is at. Whoever waits in the queue gets `Overloaded`."""
+        """End the processes, each after the hash it is at. Whoever waits gets `Overloaded`. In the loop's thread."""
         self._closed = True
-        self._pool.shutdown(wait=True)
+        for job in self._waiting:
+            job.refuse(self._overloaded())
+        self._waiting.clear()
         for process in self._processes:
-            process.close()
+            process.close(self._overloaded())
+        self._processes.clear()
+        self._idle.clear()
 
     def _request(self, password: str, password_hash: str | None = None) -> Answer:
         parameters = {
@@ -162,38 +184,34 @@ class PasswordHasher:
         request: Answer = {"password": password, "parameters": parameters}
         return request if password_hash is None else request | {"hash": password_hash}
 
-    async def _run(self, request: Answer) -> Answer:
-        with self._lock:
-            if self._closed or self._unfinished >= self._room:
-                raise self._overloaded()
-            self._unfinished += 1
-            job = self._pool.submit(self._ask, request)
-        job.add_done_callback(self._count_finished)
-        # When the caller is cancelled so is the job, and if its turn has not come its hash is never computed.
-        return await asyncio.wrap_future(job)
-
-    def _ask(self, request: Answer) -> Answer:
-        """In a thread of the pool: have the thread's own process answer."""
-        if self._closed:
-            raise self._overloaded()
-        process: _HashingProcess | None = getattr(self._own, "process", None)
-        if process is None:
-            process = self._own.process = _HashingProcess()
+    async def _ask(self, request: Answer) -> Answer:
+        self.check_room()
+        line = json.dumps(request).encode() + b"\n"
+        job = _Job(line, asyncio.get_running_loop().create_future())
+        self._waiting.append(job)
+        if not self._idle and len(self._processes) < self._process_count:
+            process = _HashingProcess(self._next)
             self._processes.append(process)
-        answer = process.ask(request)
-        if answer is None:
-            raise Overloaded(1, reason="the hashing process ended twice")
-        return answer
+            self._idle.append(process)
+        if self._idle:
+            self._next(self._idle.pop())
+        return await job.done
 
-    def _count_finished(self, job: Future[Answer]) -> None:
-        with self._lock:
-            self._unfinished -= 1
+    def _next(self, process: "_HashingProcess") -> None:
+        """Give a process that has nothing to do the next password of somebody who still waits."""
+        while self._waiting:
+            job = self._waiting.popleft()
+            # The caller may have been cancelled meanwhile; then its hash is never computed.
+            if not job.done.done():
+                process.start(job)
+                return
+        self._idle.append(process)
 
     def _overloaded(self) -> Overloaded:
         if self._closed:
             return Overloaded(1, reason="the password hasher is closed")
-        seconds = self._room * _SECONDS_A_HASH * self._cost_ratio() / self._thread_count
-        return Overloaded(max(1, math.ceil(seconds)), reason=f"{self._unfinished} passwords are waiting")
+        seconds = self._room * _SECONDS_A_HASH * self._cost_ratio() / self._process_count
+        return Overloaded(max(1, math.ceil(seconds)), reason=f"{self.unfinished} passwords are waiting")
 
     def _cost_ratio(self) -> float:
         return (self._memory_kib * self._time_cost) / (DEFAULT_MEMORY_KIB * DEFAULT_TIME_COST)
@@ -205,45 +223,86 @@ class PasswordHasher:
 
 
 class _HashingProcess:
-    """One process of `hashing_process`, started by its first request. For one thread at a time."""
+    """One process of `hashing_process`, started by its first request. Does one job at a time.
 
-    def __init__(self) -> None:
+    No thread waits for it: the loop is told when its answer can be read.
+    """
+
+    def __init__(self, when_idle: Callable[["_HashingProcess"], None]) -> None:
+        self._when_idle = when_idle
         self._process: subprocess.Popen[bytes] | None = None
+        self._job: _Job | None = None
+        self._read = b""
+        self._tries = 0
 
-    def ask(self, request: Mapping[str, Any]) -> Answer | None:
-        """The answer; `None` when the process ended, was started again, and ended again."""
-        line = json.dumps(request).encode() + b"\n"
-        for _ in range(2):
-            process = self._process or self._start()
-            if process.stdin is not None and process.stdout is not None:
-                with contextlib.suppress(OSError):
-                    process.stdin.write(line)
-                    process.stdin.flush()
-                if answered := process.stdout.readline():
-                    answer: Answer = json.loads(answered)
-                    return answer
-            # Killed, perhaps because the machine ran out of memory.
-            self.close()
-        return None
+    def start(self, job: _Job) -> None:
+        """Have the process do `job`; it calls `when_idle` when that is done."""
+        self._job, self._tries = job, 0
+        self._send()
 
-    def close(self) -> None:
-        """End the process and wait for it."""
-        process, self._process = self._process, None
-        if process is not None:
+    def close(self, reason: Overloaded) -> None:
+        """End the process after the hash it is at, and wait for it; who waits for that hash gets `reason`."""
+        if self._job is not None:
+            self._job.refuse(reason)
+            self._job = None
+        self._end()
+
+    def _send(self) -> None:
+        self._tries += 1
+        process = self._process or self._start()
+        if self._job is not None and process.stdin is not None:
+            # A request is shorter than a pipe's buffer, and the last one was read to its end: this does not wait.
             with contextlib.suppress(OSError):
-                process.communicate()
+                os.write(process.stdin.fileno(), self._job.line)
+
+    def _on_readable(self, descriptor: int) -> None:
+        read = os.read(descriptor, 65536)
+        self._read += read
+        if read and not self._read.endswith(b"\n"):
+            return
+        answered, self._read = self._read, b""
+        if not answered.endswith(b"\n"):
+            self._on_end()
+        elif self._job is not None:
+            job, self._job = self._job, None
+            job.answer(json.loads(answered))
+            self._when_idle(self)
+
+    def _on_end(self) -> None:
+        # Killed, perhaps because the machine ran out of memory. Once more is worth a try, twice is not.
+        self._end()
+        if self._job is None:
+            return
+        if self._tries < _MOST_TRIES:
+            self._send()
+            return
+        job, self._job = self._job, None
+        job.refuse(Overloaded(1, reason="the hashing process ended twice"))
+        self._when_idle(self)
 
     def _start(self) -> "subprocess.Popen[bytes]":
         # The process needs no setting, and must not carry the master key.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TOKENWARD_")}
-        self._process = subprocess.Popen(  # noqa: S603 - our own program, and nothing from outside in the call
+        process = self._process = subprocess.Popen(  # noqa: S603 - our own program, and nothing from outside in it
             # -P keeps the modules that lie beside the program from shadowing the library's.
             [sys.executable, "-P", _PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
         )
-        return self._process
+        if process.stdout is not None:
+            self._loop = asyncio.get_running_loop()
+            self._loop.add_reader(process.stdout.fileno(), self._on_readable, process.stdout.fileno())
+        return process
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdout is not None and not self._loop.is_closed():
+            self._loop.remove_reader(process.stdout.fileno())
+        with contextlib.suppress(OSError):
+            process.communicate()
 
 
 def _cores() -> int:

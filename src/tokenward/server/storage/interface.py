@@ -101,6 +101,16 @@ class Storage(Protocol):
         """
         ...
 
+    async def maintain(self) -> None:
+        """Do beside all else what would hold up a commit if it were left to pile up; asked for about once a second.
+
+        Promises nothing, and does nothing where nothing was written.
+
+        Raises:
+            StorageUnavailable: it could not be done now; nothing else is harmed.
+        """
+        ...
+
     async def close(self) -> None:
         """Finish the units that are queued, then close and let go of the lock. May be called again.
 

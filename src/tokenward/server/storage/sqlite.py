@@ -1,6 +1,7 @@
 """The storage on SQLite: one file, one writer thread, reads in the event loop's thread."""
 
 import asyncio
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -23,10 +24,12 @@ from tokenward.server.storage.units import Outcome, Unit
 class SQLiteStorage:
     """A `Storage` on one SQLite file. Made by `open_sqlite`."""
 
-    def __init__(self, reader: SQLiteReader, writer: SQLiteWriter, lock: FileLock | None) -> None:
+    def __init__(self, path: Path, reader: SQLiteReader, writer: SQLiteWriter, lock: FileLock | None) -> None:
+        self._path = path
         self._reader = reader
         self._writer = writer
         self._lock = lock
+        self._maintained = 0
         self.accounts = AccountStore(reader)
         self.sessions = SessionStore(reader)
         self.keys = KeyStore(reader)
@@ -42,6 +45,21 @@ class SQLiteStorage:
     async def position(self) -> Position:
         """See `Storage.position`."""
         return self._reader.position()
+
+    async def maintain(self) -> None:
+        """See `Storage.maintain`: copies the write-ahead log into the file, in a thread, while commits go on."""
+        groups = self._writer.groups
+        if groups == self._maintained:
+            return
+        try:
+            await asyncio.to_thread(self._copy_log)
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+        self._maintained = groups
+
+    def _copy_log(self) -> None:
+        with contextlib.closing(connect(self._path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     async def close(self) -> None:
         """See `Storage.close`."""
@@ -80,4 +98,5 @@ async def open_sqlite(path: Path, *, exclusive: bool) -> SQLiteStorage:
                 reading.close()
             if lock is not None:
                 lock.release()
-    return SQLiteStorage(SQLiteReader(reading), SQLiteWriter(writing, asyncio.get_running_loop()), lock)
+    writer = SQLiteWriter(writing, asyncio.get_running_loop())
+    return SQLiteStorage(path, SQLiteReader(reading), writer, lock)

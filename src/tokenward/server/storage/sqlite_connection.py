@@ -8,7 +8,9 @@ from tokenward.errors import ConfigurationError, StorageUnavailable
 APPLICATION_ID = 0x54575244  # "TWRD", in the header of the file: it tells our databases from others.
 BUSY_TIMEOUT_MS = 5000
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables; RETURNING came with 3.35.
-_CHECKPOINT_PAGES = 4000
+# 64 MB. Copying the log into the file holds up the commit that does it, so `SQLiteStorage.maintain` copies before it
+# comes to that; this is for when that falls behind, and for commands.
+_CHECKPOINT_PAGES = 16000
 _WAL_KEPT_BYTES = 64 * 1024 * 1024
 
 
@@ -40,8 +42,8 @@ def connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection
     """Open a database of ours with the settings that every connection must have.
 
     `synchronous=FULL` makes each commit call `fdatasync` on the write-ahead log before it returns. The log
-    is copied into the file when it reaches 16 MB, then written again from its start; one that had to grow
-    longer, because a reader held it, is cut back to 64 MB at its next start.
+    is copied into the file when it reaches 64 MB, then written again from its start; one that had to grow
+    longer, because a reader held it, is cut back to that at its next start.
 
     Does not check that the database is ours; it must be, since a file that is not in WAL mode is put into it.
 

@@ -56,7 +56,10 @@ class _RefusedError(Exception):
 
 
 class SQLiteWriter:
-    """Applies units on a connection of its own, in a thread of its own."""
+    """Applies units on a connection of its own, in a thread of its own.
+
+    `groups` counts the commits.
+    """
 
     def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
         self._connection = connection
@@ -64,6 +67,7 @@ class SQLiteWriter:
         self._loop = loop
         self._queue: SimpleQueue[list[_Job] | None] = SimpleQueue()
         self._submitted: list[_Job] = []
+        self.groups = 0
         self._closing = False
         self._closed = loop.create_future()
         self._thread = threading.Thread(target=self._run, name="tokenward-writer", daemon=True)
@@ -136,6 +140,7 @@ class SQLiteWriter:
         except sqlite3.Error as error:
             self._roll_back()
             return [unavailable(error) for _ in group]
+        self.groups += 1
         return results
 
     def _apply_unit(self, unit: Unit) -> Outcome | Error:
