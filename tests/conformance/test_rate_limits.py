@@ -3,6 +3,7 @@ import asyncio
 from tests.conformance.samples import NOW, applied, apply
 
 from tokenward.server.storage.interface import Storage
+from tokenward.server.storage.records import BucketRecord
 from tokenward.server.storage.units import Change
 
 BUCKET = b"bucket"
@@ -83,12 +84,6 @@ async def test_a_clock_set_back_does_not_lock_anybody_out(storage: Storage) -> N
     assert (await applied(storage, take(storage, earlier))).integer(0) == 1
 
 
-async def test_one_is_given_back(storage: Storage) -> None:
-    await fill(storage)
-    await applied(storage, storage.rate_limits.give_back(BUCKET), storage.rate_limits.give_back(b"gone"))
-    assert (await applied(storage, take(storage))).integer(0) == CAPACITY
-
-
 async def test_a_cleared_bucket_is_empty(storage: Storage) -> None:
     await fill(storage)
     await applied(storage, storage.rate_limits.clear(BUCKET), storage.rate_limits.clear(b"gone"))
@@ -104,13 +99,35 @@ async def test_the_sweep_takes_empty_buckets_only(storage: Storage) -> None:
     assert await storage.rate_limits.find_level(bytes([2])) is not None
 
 
+async def is_known(storage: Storage, login_hash: bytes, origin_hash: bytes) -> bool:
+    known, levels = await storage.rate_limits.find_throttle(login_hash, origin_hash, (b"x", b"y", b"z"))
+    assert levels == {}
+    return known
+
+
+async def test_one_look_tells_the_origin_and_the_buckets_that_are_not_empty(storage: Storage) -> None:
+    store = storage.rate_limits
+    buckets = (b"first", b"second", b"third")
+    assert await store.find_throttle(b"anna", b"home", buckets) == (False, {})
+    await applied(storage, store.take(b"third", MS, 10, 7), store.take(b"strange", MS, 10, 7))
+    third = BucketRecord(empty_at_ms=MS + 7, refill_ms=7)
+    assert await store.find_throttle(b"anna", b"home", buckets) == (False, {b"third": third})
+    await applied(storage, store.remember_origin(b"anna", b"home", NOW), store.take(b"first", MS, 10, REFILL))
+    first = BucketRecord(empty_at_ms=MS + REFILL, refill_ms=REFILL)
+    await applied(storage, store.take(b"second", MS, 10, 9))
+    second = BucketRecord(empty_at_ms=MS + 9, refill_ms=9)
+    found = (True, {b"first": first, b"second": second, b"third": third})
+    assert await store.find_throttle(b"anna", b"home", buckets) == found
+    assert second == await store.find_level(b"second")
+
+
 async def test_an_origin_is_known_to_the_login_that_it_signed_in_to(storage: Storage) -> None:
     remember = storage.rate_limits.remember_origin
-    assert not await storage.rate_limits.find_origin(b"anna", b"home")
+    assert not await is_known(storage, b"anna", b"home")
     await applied(storage, remember(b"anna", b"home", NOW))
-    assert await storage.rate_limits.find_origin(b"anna", b"home")
-    assert not await storage.rate_limits.find_origin(b"ben", b"home")
-    assert not await storage.rate_limits.find_origin(b"anna", b"work")
+    assert await is_known(storage, b"anna", b"home")
+    assert not await is_known(storage, b"ben", b"home")
+    assert not await is_known(storage, b"anna", b"work")
 
 
 async def test_an_origin_that_comes_again_is_kept_longer(storage: Storage) -> None:
@@ -118,5 +135,5 @@ async def test_an_origin_that_comes_again_is_kept_longer(storage: Storage) -> No
     await applied(storage, remember(b"anna", b"home", NOW), remember(b"anna", b"work", NOW))
     await applied(storage, remember(b"anna", b"home", NOW + 5))
     assert (await applied(storage, storage.rate_limits.sweep_origins(NOW + 5, 10))).counts == (1,)
-    assert await storage.rate_limits.find_origin(b"anna", b"home")
+    assert await is_known(storage, b"anna", b"home")
     assert (await applied(storage, storage.rate_limits.sweep_origins(NOW + 6, 10))).counts == (1,)

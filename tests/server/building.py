@@ -62,7 +62,7 @@ def settings(folder: Path, **changes: Any) -> Settings:
         registration="open",
         argon2_memory_kib=8,
         argon2_time_cost=1,
-        argon2_threads=1,
+        argon2_processes=1,
     )
     return msgspec.structs.replace(plain, **changes)
 

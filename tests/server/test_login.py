@@ -17,10 +17,12 @@ from tests.server.building import (
     until,
 )
 
+from tokenward.errors import StorageUnavailable
 from tokenward.server.accounts import InvalidCredentials
 from tokenward.server.accounts.password_hasher import Overloaded
 from tokenward.server.login import Caller, RegistrationClosed
 from tokenward.server.rate_limit import RateLimited
+from tokenward.server.storage.units import Outcome, Unit
 
 CALLER = Caller(ADDRESS, AGENT, "request-1")
 STRANGER = Caller("203.0.113.5", "curl", "request-2")
@@ -80,7 +82,56 @@ async def test_a_failed_sign_in_leaves_an_audit_row_and_no_session(server: Serve
     assert dump(server.path)["sessions"] == []
 
 
-async def test_the_attempt_is_charged_before_the_hash_is_computed(server: Server) -> None:
+async def test_a_failure_is_charged_and_noted_in_one_unit(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a guess that left no trace nor a trace of one that cost nothing."""
+    await server.account()
+    units: list[Unit] = []
+    apply = server.services.storage.apply
+
+    async def noted(unit: Unit) -> Outcome:
+        units.append(unit)
+        return await apply(unit)
+
+    monkeypatch.setattr(server.services.storage, "apply", noted)
+    await fail(server, caller=STRANGER)
+    (unit,) = units
+    assert [change.statement for change in unit.changes] == ["audit.add", *["rate_limits.take"] * 3]
+    left = dump(server.path)
+    assert len(left["buckets"]) == 3
+    assert len(await server.events("login.failed")) == 1
+
+
+async def test_a_failure_that_cannot_be_charged_is_not_answered_as_a_wrong_password(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await server.account()
+
+    async def unwritable(_: Unit) -> Outcome:
+        raise StorageUnavailable(reason="disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(server.services.storage, "apply", unwritable)
+        with pytest.raises(StorageUnavailable):
+            await server.services.login.log_in(EMAIL, "wrong", caller=STRANGER)
+    assert server.services.login_throttle._places == {}
+
+
+async def test_a_sign_in_that_is_charged_nothing_makes_its_network_known_with_its_session(
+    server: Server,
+) -> None:
+    await server.account()
+    await fail(server)
+    assert dump(server.path)["known_origins"] == []
+    await server.services.login.log_in(EMAIL, PASSWORD, caller=CALLER)
+    left = dump(server.path)
+    assert (len(left["sessions"]), len(left["known_origins"])) == (1, 1)
+    # The network and the stranger's bucket keep the failure of before; only that of login and network is forgiven.
+    assert len(left["buckets"]) == 2
+
+
+async def test_the_attempt_takes_its_place_before_the_hash_is_computed(server: Server) -> None:
     """Many guesses at once must not slip through while the first is still being hashed."""
     await server.account()
     outcomes = await asyncio.gather(
@@ -89,6 +140,7 @@ async def test_the_attempt_is_charged_before_the_hash_is_computed(server: Server
     )
     assert sum(isinstance(outcome, InvalidCredentials) for outcome in outcomes) == 10
     assert sum(isinstance(outcome, RateLimited) for outcome in outcomes) == 15
+    assert server.services.login_throttle._places == {}
 
 
 async def test_a_throttled_name_is_refused_even_with_the_right_password_and_told_when_to_come_back(
@@ -118,7 +170,7 @@ async def test_throttling_survives_a_restart(tmp_path: Path) -> None:
             await server.services.login.log_in(EMAIL, PASSWORD, caller=CALLER)
 
 
-async def test_an_attempt_that_found_no_room_is_given_back(
+async def test_an_attempt_that_found_no_room_costs_nothing(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await server.account()
@@ -131,21 +183,23 @@ async def test_an_attempt_that_found_no_room_is_given_back(
             patch.setattr(server.services.accounts, "verify_password", full)
             with pytest.raises(Overloaded):
                 await server.services.login.log_in(EMAIL, PASSWORD, caller=STRANGER)
+    assert dump(server.path)["buckets"] == []
+    assert server.services.login_throttle._places == {}
     await server.services.login.log_in(EMAIL, PASSWORD, caller=STRANGER)
     assert await server.events("login.failed") == []
 
 
 async def test_a_full_queue_answers_503_with_a_time_and_charges_nobody(tmp_path: Path) -> None:
-    # The only thread is kept busy, and nobody may wait for it.
+    # The only process is kept busy, and nobody may wait for it.
     async with run_server(tmp_path, password_queue=0, argon2_time_cost=60, argon2_memory_kib=4096) as server:
         first = asyncio.create_task(server.client.log_in("wrong"))
-        await until(lambda: bool(dump(server.path)["buckets"]))
-        before = dump(server.path)
+        await until(lambda: server.services.login._hasher.unfinished > 0)
         answer = await server.client.log_in("wrong", "somebody-else@example.com")
         assert (answer.status, answer.code) == (503, "overloaded")
         assert int(answer.header("retry-after") or 0) >= 1
-        assert dump(server.path)["buckets"] == before["buckets"]
+        assert dump(server.path)["buckets"] == []
         assert (await first).code == "invalid_credentials"
+        assert len(dump(server.path)["buckets"]) == 3
 
 
 async def test_a_session_that_was_cut_off_between_password_and_session_is_a_failed_login(

@@ -1,14 +1,17 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.server.accounts.building import open_storage
+from tests.server.building import opened, until
 
 from tokenward.clock import FakeClock
+from tokenward.errors import StorageUnavailable
 from tokenward.server.accounts.profile import fold_login
 from tokenward.server.rate_limit import (
     ORIGIN_KEPT_DAYS,
@@ -20,7 +23,8 @@ from tokenward.server.rate_limit import (
     _fold,
     network_prefix,
 )
-from tokenward.server.storage.interface import Storage
+from tokenward.server.storage.interface import RateLimitStore, Storage
+from tokenward.server.storage.records import BucketRecord
 from tokenward.server.storage.units import Unit
 
 HOME, CAFE = "192.0.2.7", "198.51.100.7"
@@ -44,160 +48,342 @@ def throttle(storage: Storage, clock: FakeClock) -> LoginThrottle:
     )
 
 
-async def sign_in(storage: Storage, throttle: LoginThrottle, login: str, address: str) -> None:
-    taken = await throttle.take(login, address)
-    assert (await storage.apply(Unit("sign_in", throttle.succeeded(taken)))).applied
+@dataclass
+class Door:
+    """Attempts to sign in, from the place that each takes to what becomes of it."""
+
+    storage: Storage
+    throttle: LoginThrottle
+
+    async def sign_in(self, login: str, address: str) -> None:
+        taken = await self.throttle.take(login, address)
+        assert (await self.storage.apply(Unit("sign_in", self.throttle.succeeded(taken)))).applied
+        self.throttle.release(taken)
+
+    async def fail(self, login: str, address: str, times: int = 1) -> None:
+        for _ in range(times):
+            await self.decide(await self.throttle.take(login, address))
+
+    async def decide(self, taken: Taken) -> None:
+        """A wrong password."""
+        assert (await self.storage.apply(Unit("failed", self.throttle.failed(taken)))).applied
+        self.throttle.release(taken)
+
+    async def refused(self, login: str, address: str) -> int:
+        with pytest.raises(RateLimited) as caught:
+            await self.throttle.take(login, address)
+        assert (caught.value.code, caught.value.status) == ("rate_limited", 429)
+        assert str(caught.value.retry_after_seconds) in caught.value.description
+        assert login not in repr(caught.value)
+        return caught.value.retry_after_seconds
+
+    async def at_once(self, login: str, address: str, times: int) -> list[Taken]:
+        """The places that so many attempts get when none of them is decided; the others are refused."""
+        attempts = (self.throttle.take(login, address) for _ in range(times))
+        results = await asyncio.gather(*attempts, return_exceptions=True)
+        taken = [result for result in results if isinstance(result, Taken)]
+        assert sum(isinstance(result, RateLimited) for result in results) == times - len(taken)
+        return taken
 
 
-async def fail(throttle: LoginThrottle, login: str, address: str, times: int) -> None:
-    for _ in range(times):
-        await throttle.take(login, address)
+class SlowRateLimits(RateLimitStore):
+    """Buckets in a database that is asked over a network: others run while an answer is on its way."""
+
+    def __init__(self, storage: Storage) -> None:
+        super().__init__(storage.rate_limits._reader)
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.asked = 0
+
+    async def find_throttle(
+        self, login_hash: bytes, origin_hash: bytes, buckets: tuple[bytes, bytes, bytes]
+    ) -> tuple[bool, dict[bytes, BucketRecord]]:
+        found = await super().find_throttle(login_hash, origin_hash, buckets)
+        answers = self.answers
+        self.asked += 1
+        await asyncio.sleep(0)
+        await answers.wait()
+        return found
 
 
-async def refused(throttle: LoginThrottle, login: str, address: str) -> int:
-    with pytest.raises(RateLimited) as caught:
-        await throttle.take(login, address)
-    assert (caught.value.code, caught.value.status) == ("rate_limited", 429)
-    assert str(caught.value.retry_after_seconds) in caught.value.description
-    assert login not in repr(caught.value)
-    return caught.value.retry_after_seconds
+@pytest.fixture
+def door(storage: Storage, throttle: LoginThrottle) -> Door:
+    return Door(storage, throttle)
+
+
+@pytest.fixture
+def slow(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> SlowRateLimits:
+    store = SlowRateLimits(storage)
+    monkeypatch.setattr(storage, "rate_limits", store)
+    return store
 
 
 async def test_after_a_burst_of_failures_a_guess_is_refused_until_the_bucket_drains(
-    throttle: LoginThrottle, clock: FakeClock
+    door: Door, clock: FakeClock
 ) -> None:
-    await fail(throttle, "alice", HOME, 3)
-    wait = await refused(throttle, "alice", HOME)
+    await door.fail("alice", HOME, 3)
+    wait = await door.refused("alice", HOME)
     assert wait == 60
     clock.advance(wait - 1)
-    assert await refused(throttle, "alice", HOME) == 1
+    assert await door.refused("alice", HOME) == 1
     clock.advance(1)
-    await throttle.take("alice", HOME)
-    assert await refused(throttle, "alice", HOME) == 60
+    await door.fail("alice", HOME)
+    assert await door.refused("alice", HOME) == 60
 
 
-async def test_case_and_width_and_neighbouring_addresses_share_a_bucket(throttle: LoginThrottle) -> None:
-    await throttle.take("alice", "192.0.2.7")
-    await throttle.take("ALICE", "192.0.2.200")
-    await throttle.take("ａｌｉｃｅ", "::ffff:192.0.2.99")
-    await refused(throttle, "Alice", "192.0.2.1")
+async def test_case_and_width_and_neighbouring_addresses_share_a_bucket(door: Door) -> None:
+    await door.fail("alice", "192.0.2.7")
+    await door.fail("ALICE", "192.0.2.200")
+    await door.fail("ａｌｉｃｅ", "::ffff:192.0.2.99")
+    await door.refused("Alice", "192.0.2.1")
 
 
-async def test_parallel_guesses_are_charged_before_any_is_decided(throttle: LoginThrottle) -> None:
-    results = await asyncio.gather(*(throttle.take("alice", HOME) for _ in range(30)), return_exceptions=True)
-    assert sum(isinstance(result, Taken) for result in results) == 3
-    assert sum(isinstance(result, RateLimited) for result in results) == 27
+async def test_of_many_guesses_at_once_as_many_as_the_burst_get_a_place(door: Door) -> None:
+    taken = await door.at_once("alice", HOME, 30)
+    assert len(taken) == 3
+    assert await door.refused("alice", HOME) == 1
+    for one in taken:
+        await door.decide(one)
+    assert await door.refused("alice", HOME) == 60
 
 
-async def test_a_right_password_costs_nothing(storage: Storage, throttle: LoginThrottle) -> None:
-    for _ in range(50):
-        await sign_in(storage, throttle, "alice", HOME)
-    await fail(throttle, "alice", HOME, 2)
-    await sign_in(storage, throttle, "alice", HOME)
-    await fail(throttle, "alice", HOME, 3)
-    await refused(throttle, "alice", HOME)
+async def test_no_guess_slips_through_while_the_database_answers(door: Door, slow: SlowRateLimits) -> None:
+    await door.fail("alice", HOME)
+    assert len(await door.at_once("alice", HOME, 30)) == 2
 
 
-async def test_guesses_from_many_networks_meet_in_one_bucket(
-    throttle: LoginThrottle, clock: FakeClock
+async def test_a_failure_noted_while_another_guess_looks_is_not_overlooked(
+    door: Door, slow: SlowRateLimits
 ) -> None:
+    early = await door.at_once("alice", HOME, 2)
+    slow.answers.clear()
+    looking = [asyncio.create_task(door.throttle.take("alice", HOME)) for _ in range(2)]
+    await until(lambda: slow.asked == 4)
+    # Both have read the buckets as they were, and now these change under them.
+    for taken in early:
+        await door.decide(taken)
+    slow.answers.set()
+    results = await asyncio.gather(*looking, return_exceptions=True)
+    assert [type(result) for result in results] == [Taken, RateLimited]
+
+
+async def test_guesses_that_begin_and_fail_while_another_looks_are_not_overlooked(
+    door: Door, slow: SlowRateLimits
+) -> None:
+    slow.answers.clear()
+    looking = asyncio.create_task(door.throttle.take("alice", HOME))
+    await until(lambda: slow.asked == 1)
+    held_up, slow.answers = slow.answers, asyncio.Event()
+    slow.answers.set()
+    await door.fail("alice", HOME, 3)
+    held_up.set()
+    with pytest.raises(RateLimited):
+        await looking
+
+
+async def test_an_attempt_under_way_takes_a_place_beside_the_failures_of_before(door: Door) -> None:
+    await door.fail("alice", HOME)
+    assert len(await door.at_once("alice", HOME, 30)) == 2
+
+
+async def test_a_right_password_costs_nothing(door: Door) -> None:
+    for _ in range(50):
+        await door.sign_in("alice", HOME)
+    await door.fail("alice", HOME, 2)
+    await door.sign_in("alice", HOME)
+    await door.fail("alice", HOME, 3)
+    await door.refused("alice", HOME)
+
+
+async def test_guesses_from_many_networks_meet_in_one_bucket(door: Door, clock: FakeClock) -> None:
     for number in range(6):
-        await throttle.take("alice", f"203.0.{number}.1")
-    assert await refused(throttle, "alice", "203.0.113.1") == 30
-    await throttle.take("bob", "203.0.113.1")
+        await door.fail("alice", f"203.0.{number}.1")
+    assert await door.refused("alice", "203.0.113.1") == 30
+    await door.fail("bob", "203.0.113.1")
     clock.advance(30)
-    await throttle.take("alice", "203.0.113.1")
+    await door.fail("alice", "203.0.113.1")
 
 
-async def test_strangers_cannot_lock_out_an_owner_who_signed_in_from_there(
-    storage: Storage, throttle: LoginThrottle
-) -> None:
-    await sign_in(storage, throttle, "alice", HOME)
+async def test_guesses_at_once_from_many_networks_meet_in_one_bucket(door: Door) -> None:
     for number in range(6):
-        await throttle.take("alice", f"203.0.{number}.1")
-    await refused(throttle, "alice", CAFE)
-    await sign_in(storage, throttle, "alice", HOME)
+        await door.throttle.take("alice", f"203.0.{number}.1")
+    await door.refused("alice", "203.0.113.1")
 
 
-async def test_an_origin_that_is_known_for_one_login_is_a_stranger_to_another(
-    storage: Storage, throttle: LoginThrottle
-) -> None:
-    await sign_in(storage, throttle, "alice", HOME)
+async def test_strangers_cannot_lock_out_an_owner_who_signed_in_from_there(door: Door) -> None:
+    await door.sign_in("alice", HOME)
+    for number in range(3):
+        await door.fail("alice", f"203.0.{number}.1")
+    for number in range(3, 6):
+        await door.throttle.take("alice", f"203.0.{number}.1")
+    await door.refused("alice", CAFE)
+    await door.sign_in("alice", HOME)
+
+
+async def test_an_owner_who_mistypes_at_home_takes_no_place_from_strangers(door: Door) -> None:
+    await door.sign_in("alice", HOME)
+    await door.fail("alice", HOME, 3)
     for number in range(6):
-        await throttle.take("bob", f"203.0.{number}.1")
-    await refused(throttle, "bob", HOME)
+        await door.fail("alice", f"203.0.{number}.1")
 
 
-async def test_one_password_tried_on_many_logins_fills_the_bucket_of_the_network(
-    throttle: LoginThrottle,
-) -> None:
+async def test_an_origin_that_is_known_for_one_login_is_a_stranger_to_another(door: Door) -> None:
+    await door.sign_in("alice", HOME)
+    for number in range(6):
+        await door.fail("bob", f"203.0.{number}.1")
+    await door.refused("bob", HOME)
+
+
+async def test_one_password_tried_on_many_logins_fills_the_bucket_of_the_network(door: Door) -> None:
     for number in range(20):
-        await throttle.take(f"user{number}", HOME)
-    assert await refused(throttle, "user99", HOME) == 2
-    await throttle.take("user99", CAFE)
+        await door.fail(f"user{number}", HOME)
+    assert await door.refused("user99", HOME) == 2
+    await door.fail("user99", CAFE)
 
 
-async def test_a_refused_attempt_is_charged_to_no_bucket(throttle: LoginThrottle, clock: FakeClock) -> None:
-    await fail(throttle, "alice", HOME, 3)
+async def test_one_password_tried_on_many_logins_at_once_fills_the_bucket_of_the_network(door: Door) -> None:
+    attempts = (door.throttle.take(f"user{number}", HOME) for number in range(50))
+    results = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sum(isinstance(result, Taken) for result in results) == 20
+
+
+async def test_a_refused_attempt_is_charged_to_no_bucket(door: Door, clock: FakeClock) -> None:
+    await door.fail("alice", HOME, 3)
     for _ in range(50):
-        await refused(throttle, "alice", HOME)
-    await throttle.take("bob", HOME)
+        await door.refused("alice", HOME)
+    await door.fail("bob", HOME)
     clock.advance(60)
-    await throttle.take("alice", HOME)
+    await door.fail("alice", HOME)
 
 
-async def test_an_attempt_that_was_not_decided_is_given_back(throttle: LoginThrottle) -> None:
-    for _ in range(30):
-        await throttle.give_back(await throttle.take("alice", HOME))
-    await fail(throttle, "alice", HOME, 3)
-
-
-async def test_the_count_survives_a_restart(tmp_path: Path, clock: FakeClock) -> None:
-    for folder_is_new in (True, False):
-        async with open_storage(tmp_path) as storage:
-            throttle = LoginThrottle(storage, clock, from_network=Limit(3, 60))
-            if folder_is_new:
-                await fail(throttle, "alice", HOME, 3)
-            await refused(throttle, "alice", HOME)
-
-
-async def test_unknown_and_strange_logins_are_charged_like_any(throttle: LoginThrottle) -> None:
-    for login in ("nobody@b.example", "\ud800", "a\x00b", "", "x" * 100000):
-        await fail(throttle, login, HOME, 3)
-        with pytest.raises(RateLimited):
-            await throttle.take(login, HOME)
-
-
-async def test_a_clock_set_back_locks_nobody_out_for_long(throttle: LoginThrottle, clock: FakeClock) -> None:
-    await fail(throttle, "alice", HOME, 3)
-    clock.time -= 86400
-    await throttle.take("alice", HOME)
-
-
-async def test_sweeping_removes_what_is_empty_and_forgets_old_origins(
-    storage: Storage, throttle: LoginThrottle, clock: FakeClock
+async def test_attempts_that_will_be_refused_take_no_place_from_others_meanwhile(
+    door: Door, slow: SlowRateLimits
 ) -> None:
-    await sign_in(storage, throttle, "alice", HOME)
-    await fail(throttle, "alice", HOME, 3)
-    await throttle.sweep(100)
-    await refused(throttle, "alice", HOME)
+    """A flood at one login from one network must not shut out the strangers of all other networks."""
+    await door.fail("alice", HOME, 3)
+    flood = [asyncio.create_task(door.throttle.take("alice", HOME)) for _ in range(30)]
+    await asyncio.sleep(0)
+    await door.fail("alice", CAFE)
+    results = await asyncio.gather(*flood, return_exceptions=True)
+    assert all(isinstance(result, RateLimited) for result in results)
+
+
+async def test_an_attempt_that_was_not_decided_costs_nothing(door: Door) -> None:
+    for _ in range(30):
+        door.throttle.release(await door.throttle.take("alice", HOME))
+    await door.fail("alice", HOME, 3)
+
+
+async def test_taking_a_place_writes_nothing(tmp_path: Path, door: Door) -> None:
+    await door.throttle.take("alice", HOME)
+    with opened(tmp_path / "tokenward.db") as connection:
+        assert connection.execute("SELECT count(*) FROM buckets").fetchall() == [(0,)]
+
+
+async def test_nothing_is_kept_in_memory_of_attempts_that_are_over(door: Door, slow: SlowRateLimits) -> None:
+    await door.sign_in("alice", HOME)
+    await door.fail("alice", HOME)
+    door.throttle.release(await door.throttle.take("alice", CAFE))
+    for taken in await door.at_once("alice", CAFE, 30):
+        assert door.throttle._places
+        await door.decide(taken)
+    await door.refused("alice", CAFE)
+    assert door.throttle._places == {}
+
+
+async def test_an_attempt_that_ends_while_it_looks_keeps_no_place(
+    door: Door, slow: SlowRateLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow.answers.clear()
+    task = asyncio.create_task(door.throttle.take("alice", HOME))
+    await asyncio.sleep(0)
+    assert door.throttle._places
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert door.throttle._places == {}
+
+    async def unreadable(*_: object) -> None:
+        raise StorageUnavailable(reason="test")
+
+    monkeypatch.setattr(slow, "find_throttle", unreadable)
+    with pytest.raises(StorageUnavailable):
+        await door.throttle.take("alice", HOME)
+    assert door.throttle._places == {}
+
+
+async def test_a_failure_is_charged_where_there_is_room_though_another_node_filled_a_bucket(
+    storage: Storage, door: Door, clock: FakeClock
+) -> None:
+    other_node = Door(storage, LoginThrottle(storage, clock, from_network=Limit(3, 60)))
+    taken = await door.throttle.take("alice", HOME)
+    await other_node.fail("alice", HOME, 3)
+    await door.decide(taken)
+    for number in range(16):
+        await door.fail(f"user{number}", HOME)
+    await door.refused("user99", HOME)
+
+
+async def test_a_failure_is_noted_before_a_restart_and_an_attempt_under_way_is_not(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with open_storage(tmp_path) as storage:
+        door = Door(storage, LoginThrottle(storage, clock, from_network=Limit(3, 60)))
+        await door.fail("alice", HOME, 2)
+        await door.throttle.take("alice", HOME)
+        await door.refused("alice", HOME)
+    async with open_storage(tmp_path) as storage:
+        door = Door(storage, LoginThrottle(storage, clock, from_network=Limit(3, 60)))
+        await door.fail("alice", HOME)
+        await door.refused("alice", HOME)
+
+
+async def test_unknown_and_strange_logins_are_charged_like_any(door: Door) -> None:
+    for login in ("nobody@b.example", "\ud800", "a\x00b", "", "x" * 100000):
+        await door.fail(login, HOME, 3)
+        with pytest.raises(RateLimited):
+            await door.throttle.take(login, HOME)
+
+
+async def test_a_clock_set_back_locks_nobody_out_for_long(door: Door, clock: FakeClock) -> None:
+    await door.fail("alice", HOME, 3)
+    clock.time -= 86400
+    await door.fail("alice", HOME, 3)
+    assert await door.refused("alice", HOME) == 60
+
+
+async def test_clocks_that_were_read_in_another_order_or_attempts_under_way_make_no_bucket_look_set_back(
+    storage: Storage, clock: FakeClock
+) -> None:
+    door = Door(storage, LoginThrottle(storage, clock, from_network=Limit(10, 60)))
+    await door.fail("alice", HOME, 5)
+    assert len(await door.at_once("alice", HOME, 30)) == 5
+    clock.time -= 1
+    await door.refused("alice", HOME)
+
+
+async def test_sweeping_removes_what_is_empty_and_forgets_old_origins(door: Door, clock: FakeClock) -> None:
+    await door.sign_in("alice", HOME)
+    await door.fail("alice", HOME, 3)
+    await door.throttle.sweep(100)
+    await door.refused("alice", HOME)
     clock.advance((ORIGIN_KEPT_DAYS + 1) * 86400)
-    await throttle.sweep(100)
+    await door.throttle.sweep(100)
     for number in range(6):
-        await throttle.take("alice", f"203.0.{number}.1")
-    await refused(throttle, "alice", HOME)
+        await door.fail("alice", f"203.0.{number}.1")
+    await door.refused("alice", HOME)
 
 
 async def test_the_default_limits_are_those_of_the_design(storage: Storage, clock: FakeClock) -> None:
-    throttle = LoginThrottle(storage, clock)
-    await fail(throttle, "alice", HOME, 10)
-    assert await refused(throttle, "alice", HOME) == 60
+    door = Door(storage, LoginThrottle(storage, clock))
+    await door.fail("alice", HOME, 10)
+    assert await door.refused("alice", HOME) == 60
     for number in range(90):
-        await throttle.take("alice", f"203.0.{number}.1")
-    assert await refused(throttle, "alice", CAFE) == 30
+        await door.fail("alice", f"203.0.{number}.1")
+    assert await door.refused("alice", CAFE) == 30
     for number in range(290):
-        await throttle.take(f"user{number}", HOME)
-    assert await refused(throttle, "user999", HOME) == 2
+        await door.fail(f"user{number}", HOME)
+    assert await door.refused("user999", HOME) == 2
 
 
 async def test_registrations_are_throttled_by_network(storage: Storage, clock: FakeClock) -> None:

@@ -148,8 +148,8 @@ async def open_services(
         hasher = PasswordHasher(
             memory_kib=settings.argon2_memory_kib,
             time_cost=settings.argon2_time_cost,
-            threads=settings.argon2_threads,
-            waiting_a_thread=settings.password_queue,
+            processes=settings.argon2_processes,
+            waiting_for_each=settings.password_queue,
         )
         services = _build(settings, clock, storage, master_key, hasher)
         await services.ring.catch_up(await storage.position())

@@ -12,9 +12,9 @@ from tokenward.clock import Clock
 from tokenward.errors import Error
 from tokenward.protocol.errors import REGISTRATION_CLOSED
 from tokenward.server.accounts.accounts import Accounts
-from tokenward.server.accounts.password_hasher import InvalidCredentials, Overloaded, PasswordHasher
+from tokenward.server.accounts.password_hasher import InvalidCredentials, PasswordHasher
 from tokenward.server.audit import Audit
-from tokenward.server.rate_limit import LoginThrottle, RegistrationThrottle, network_prefix
+from tokenward.server.rate_limit import LoginThrottle, RegistrationThrottle, Taken, network_prefix
 from tokenward.server.sessions.refresh_tokens import InvalidGrant
 from tokenward.server.sessions.sessions import Ended, Origin, Sessions, sid_bytes
 from tokenward.server.storage.interface import Storage
@@ -107,15 +107,24 @@ class Login:
     ) -> tuple[TokenResponse, AccountRecord]:
         """Verify a password and start a session.
 
-        The attempt is charged before the hash is computed, so that many guesses at once cannot slip through; a
-        success gives it back.
+        The attempt takes its place in the throttle before the hash is computed, so that many guesses at once cannot
+        slip through.
 
         Raises:
-            Overloaded, RateLimited: nothing was verified.
+            Overloaded, RateLimited: nothing was verified, and nothing is held against anybody.
             InvalidCredentials: the same in answer and time for a wrong password, an unknown name, a disabled account.
         """
         self._hasher.check_room()
         taken = await self._login_throttle.take(name, caller.address)
+        try:
+            return await self._verify_and_start(name, password, taken, caller)
+        finally:
+            self._login_throttle.release(taken)
+
+    async def _verify_and_start(
+        self, name: str, password: str, taken: Taken, caller: Caller
+    ) -> tuple[TokenResponse, AccountRecord]:
+        # Both are read before the password is verified: their cut-offs of now are what the session is held to.
         client = await self._first_party()
         account = await self._accounts.find_by_login(name)
         try:
@@ -132,16 +141,12 @@ class Login:
                 request_id=caller.request_id,
                 also=self._login_throttle.succeeded(taken),
             )
-        except Overloaded:
-            # Nobody guessed anything: what was charged for it is given back.
-            await self._login_throttle.give_back(taken)
-            raise
         except InvalidCredentials as error:
-            await self._note_failure(account, error.reason, caller)
+            await self._note_failure(account, error.reason, taken, caller)
             raise
         except InvalidGrant as error:
             # The account was cut off between the password and the session; outwardly that is a failed login.
-            await self._note_failure(account, error.reason, caller)
+            await self._note_failure(account, error.reason, taken, caller)
             raise InvalidCredentials(reason=error.reason) from None
         return self._token_issuer.issue(refreshed), account
 
@@ -192,7 +197,9 @@ class Login:
             raise InvalidCredentials(reason="the built-in client is missing")
         return client
 
-    async def _note_failure(self, account: AccountRecord | None, reason: str, caller: Caller) -> None:
+    async def _note_failure(
+        self, account: AccountRecord | None, reason: str, taken: Taken, caller: Caller
+    ) -> None:
         event = self._audit.event(
             "login.failed",
             actor="anonymous",
@@ -203,7 +210,8 @@ class Login:
             personal={"network": caller.origin.network, "agent": caller.agent},
             personal_key=account.personal_key_wrapped if account else None,
         )
-        await self._storage.apply(Unit("note_failed_login", (event,)))
+        changes = (event, *self._login_throttle.failed(taken))
+        await self._storage.apply(Unit("note_failed_login", changes))
 
 
 def _sid(token: AccessToken) -> bytes:

@@ -3,16 +3,18 @@
 Owns: which buckets an attempt is charged to, and for how long an origin is known. Does not own: the buckets
 themselves (`storage.rate_limits`), and the client's address behind a proxy (`server.endpoints`).
 
-A bucket is leaky: it holds a burst, and drains one in so many seconds. An attempt is charged *before* the
-password is verified and given back when it was right, so that many guesses sent at once cannot slip through
-while the first is still being hashed. All buckets are named by hashes, and an unknown login is charged like a
-known one.
+A bucket is leaky: it holds a burst, and drains one in so many seconds. An attempt takes its place *before* the
+password is verified, in memory, so that many guesses sent at once cannot slip through while the first is still being
+hashed. A failure is charged in the database before it is answered; a right password costs nothing. All buckets are
+named by hashes, and an unknown login is charged like a known one.
 """
 
+import contextlib
 import hashlib
 import ipaddress
 import math
 import unicodedata
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ from tokenward.clock import Clock
 from tokenward.errors import Error
 from tokenward.protocol.errors import RATE_LIMITED
 from tokenward.server.storage.interface import Storage
+from tokenward.server.storage.records import BucketRecord
 from tokenward.server.storage.units import Change, Unit
 
 _PREFIX_BITS = {4: 24, 6: 56}
@@ -59,12 +62,27 @@ class RateLimited(Error):
 
 
 class Taken(NamedTuple):
-    """What an attempt to sign in was charged to; give it to `succeeded` or `give_back`, or let it count."""
+    """The place that an attempt to sign in takes in its buckets until `release` is called with this."""
 
     login_hash: bytes
     origin_hash: bytes
     own: bytes
-    shared: tuple[bytes, ...]
+    limits: Mapping[bytes, Limit]
+
+
+class _Places:
+    """The attempts under way in one bucket.
+
+    `granted` counts every place given since this was made, and `looking` the attempts that still wait for what the
+    database says: the count must not be forgotten under them.
+    """
+
+    __slots__ = ("granted", "looking", "under_way")
+
+    def __init__(self) -> None:
+        self.granted = 0
+        self.looking = 0
+        self.under_way = 0
 
 
 class LoginThrottle:
@@ -89,38 +107,64 @@ class LoginThrottle:
         self._from_network = from_network
         self._from_unknown = from_unknown
         self._network = network
+        self._places: dict[bytes, _Places] = {}
 
     async def take(self, login: str, address: str) -> Taken:
-        """Charge one attempt to sign in as `login`, as it was typed, from the IP address `address`.
+        """Take a place for one attempt to sign in as `login`, as it was typed, from the IP address `address`.
 
-        Whole or not at all: a refused attempt is charged to no bucket.
+        Whole or not at all. `release` must follow, whatever comes of the attempt; and before that `failed` or
+        `succeeded`, unless it was not decided. With several nodes each counts its own attempts under way.
 
         Raises:
             RateLimited: a bucket is full; the answer is the same whether or not the login exists.
         """
         origin = network_prefix(address)
         login_hash, origin_hash = _hash("login", _fold(login)), _hash("origin", origin)
-        own = _hash("login-from-network", login_hash, origin_hash)
-        limits = {own: self._from_network, _hash("network", origin): self._network}
-        if not await self._storage.rate_limits.find_origin(login_hash, origin_hash):
-            limits[_hash("login-from-unknown", login_hash)] = self._from_unknown
-        await _take(self._storage, self._clock, "charge_login", limits)
-        return Taken(login_hash, origin_hash, own, tuple(bucket for bucket in limits if bucket != own))
+        own, network, unknown = (
+            _hash("login-from-network", login_hash, origin_hash),
+            _hash("network", origin),
+            _hash("login-from-unknown", login_hash),
+        )
+        buckets = (own, network, unknown)
+        with self._counting(buckets) as places:
+            # A failure that the database does not show yet belongs to an attempt that is under way now, or to one that
+            # gets its place while we look. Without both, guesses could slip through between place and charge.
+            before = {bucket: entry.under_way - entry.granted for bucket, entry in places.items()}
+            known, levels = await self._storage.rate_limits.find_throttle(login_hash, origin_hash, buckets)
+            # From here to the end nothing waits, so that no two can both get the last place.
+            limits = {own: self._from_network, network: self._network}
+            if not known:
+                limits[unknown] = self._from_unknown
+            others = {bucket: before[bucket] + places[bucket].granted for bucket in limits}
+            wait_ms = _wait_ms(limits, levels, others, now_ms=int(self._clock.now() * 1000))
+            if wait_ms > 0:
+                raise RateLimited(max(1, math.ceil(wait_ms / 1000)), reason="login throttled")
+            for bucket in limits:
+                places[bucket].granted += 1
+                places[bucket].under_way += 1
+        return Taken(login_hash, origin_hash, own, limits)
+
+    def release(self, taken: Taken) -> None:
+        """The attempt is over."""
+        for bucket in taken.limits:
+            self._places[bucket].under_way -= 1
+            self._forget_unused(bucket)
+
+    def failed(self, taken: Taken) -> tuple[Change, ...]:
+        """The changes for the unit that notes the failure: it is charged to every bucket that has room."""
+        return tuple(
+            # Another node may have filled the bucket meanwhile; that must not keep the others from being charged.
+            change._replace(expects=None)
+            for change in _charges(self._storage, self._clock, taken.limits)
+        )
 
     def succeeded(self, taken: Taken) -> tuple[Change, ...]:
-        """The changes for the unit that starts the session: nothing is charged, the origin is remembered."""
+        """The changes for the unit that starts the session: failures of before are forgiven, the origin is known."""
         store = self._storage.rate_limits
         return (
             store.clear(taken.own),
-            *(store.give_back(bucket) for bucket in taken.shared),
             store.remember_origin(taken.login_hash, taken.origin_hash, int(self._clock.now())),
         )
-
-    async def give_back(self, taken: Taken) -> None:
-        """Undo the charge of an attempt that was not decided, such as one refused by a full server."""
-        store = self._storage.rate_limits
-        changes = tuple(store.give_back(bucket) for bucket in (taken.own, *taken.shared))
-        await self._storage.apply(Unit("give_back_login", changes))
 
     async def sweep(self, limit: int) -> None:
         """Delete at most `limit` buckets that are empty, and as many origins that were not seen for long."""
@@ -131,6 +175,23 @@ class LoginThrottle:
             store.sweep_origins(before=int(now) - ORIGIN_KEPT_DAYS * _DAY_SECONDS, limit=limit),
         )
         await self._storage.apply(Unit("sweep_rate_limits", changes))
+
+    @contextlib.contextmanager
+    def _counting(self, buckets: tuple[bytes, ...]) -> Iterator[dict[bytes, _Places]]:
+        places = {bucket: self._places.setdefault(bucket, _Places()) for bucket in buckets}
+        for entry in places.values():
+            entry.looking += 1
+        try:
+            yield places
+        finally:
+            for bucket, entry in places.items():
+                entry.looking -= 1
+                self._forget_unused(bucket)
+
+    def _forget_unused(self, bucket: bytes) -> None:
+        entry = self._places[bucket]
+        if not entry.looking and not entry.under_way:
+            del self._places[bucket]
 
 
 class RegistrationThrottle:
@@ -148,7 +209,13 @@ class RegistrationThrottle:
             RateLimited: the bucket is full.
         """
         limits = {_hash("registration", network_prefix(address)): self._limit}
-        await _take(self._storage, self._clock, "charge_registration", limits)
+        unit = Unit("charge_registration", _charges(self._storage, self._clock, limits))
+        if not (await self._storage.apply(unit)).applied:
+            (bucket,) = limits
+            level = await self._storage.rate_limits.find_level(bucket)
+            levels = {} if level is None else {bucket: level}
+            wait_ms = _wait_ms(limits, levels, {}, now_ms=int(self._clock.now() * 1000))
+            raise RateLimited(max(1, math.ceil(wait_ms / 1000)), reason="registration throttled")
 
 
 @lru_cache(maxsize=4096)
@@ -166,21 +233,37 @@ def network_prefix(address: str) -> str:
     return str(ipaddress.ip_network((parsed, _PREFIX_BITS[parsed.version]), strict=False))
 
 
-async def _take(storage: Storage, clock: Clock, name: str, limits: dict[bytes, Limit]) -> None:
+def _charges(storage: Storage, clock: Clock, limits: Mapping[bytes, Limit]) -> tuple[Change, ...]:
     now_ms = int(clock.now() * 1000)
-    changes = tuple(
+    return tuple(
         storage.rate_limits.take(bucket, now_ms, limit.burst, limit.refill_seconds * 1000)
         for bucket, limit in limits.items()
     )
-    outcome = await storage.apply(Unit(name, changes))
-    if outcome.applied:
-        return
+
+
+def _wait_ms(
+    limits: Mapping[bytes, Limit],
+    levels: Mapping[bytes, BucketRecord],
+    others: Mapping[bytes, int],
+    *,
+    now_ms: int,
+) -> int:
+    """Milliseconds until every bucket has room for one more beside the others under way; 0 when they have now."""
     wait_ms = 0
     for bucket, limit in limits.items():
-        level = await storage.rate_limits.find_level(bucket)
-        if level is not None:
-            wait_ms = max(wait_ms, level.wait_ms(now_ms=now_ms, capacity=limit.burst))
-    raise RateLimited(max(1, math.ceil(wait_ms / 1000)), reason=f"{name} was refused")
+        capacity = limit.burst - others.get(bucket, 0)
+        level = levels.get(bucket)
+        if capacity <= 0:
+            # Full of attempts that are not decided yet; each of them either goes or drains.
+            wait_ms = max(wait_ms, 1)
+        elif level is not None and not _is_of_another_clock(level, limit, now_ms):
+            wait_ms = max(wait_ms, level.wait_ms(now_ms=now_ms, capacity=capacity))
+    return wait_ms
+
+
+def _is_of_another_clock(level: BucketRecord, limit: Limit, now_ms: int) -> bool:
+    # As `rate_limits.take` in the storage has it: nobody is locked out until a clock that was set back has caught up.
+    return level.empty_at_ms - now_ms > 2 * limit.burst * limit.refill_seconds * 1000 + 1000
 
 
 def _fold(login: str) -> str:

@@ -35,9 +35,9 @@ class Built(NamedTuple):
         return await self.storage.audit.page(0, 100)
 
 
-def cheap_hasher(*, time_cost: int = 1, threads: int = 1, waiting_a_thread: int = 32) -> PasswordHasher:
+def cheap_hasher(*, time_cost: int = 1, processes: int = 1, waiting_for_each: int = 32) -> PasswordHasher:
     return PasswordHasher(
-        memory_kib=8, time_cost=time_cost, threads=threads, waiting_a_thread=waiting_a_thread
+        memory_kib=8, time_cost=time_cost, processes=processes, waiting_for_each=waiting_for_each
     )
 
 

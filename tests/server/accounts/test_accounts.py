@@ -216,7 +216,7 @@ class OneVerification(PasswordHasher):
 
 async def test_no_room_for_a_better_hash_is_no_reason_to_refuse_a_login(built: Built) -> None:
     record = await create(built)
-    busy = OneVerification(memory_kib=8, time_cost=3, threads=1)
+    busy = OneVerification(memory_kib=8, time_cost=3, processes=1)
     try:
         assert await built.with_hasher(busy).verify_password(record, PASSWORD) == record
     finally:

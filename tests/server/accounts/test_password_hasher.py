@@ -36,7 +36,7 @@ class Gate:
 
 
 async def test_a_hash_is_argon2id_with_the_default_parameters_and_verifies() -> None:
-    hasher = PasswordHasher(threads=1)
+    hasher = PasswordHasher(processes=1)
     try:
         encoded = await hasher.hash("my kettle sings")
         assert encoded.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
@@ -70,7 +70,7 @@ async def test_a_wrong_password_an_unknown_account_and_a_broken_hash_get_one_ans
 
 
 async def test_a_machine_out_of_memory_is_no_wrong_password() -> None:
-    hasher = PasswordHasher(memory_kib=2**31 - 1, threads=1)  # Two tebibytes, which no machine here has.
+    hasher = PasswordHasher(memory_kib=2**31 - 1, processes=1)  # Two tebibytes, which no machine here has.
     try:
         with pytest.raises(Overloaded):
             await hasher.verify("right", None)
@@ -80,8 +80,8 @@ async def test_a_machine_out_of_memory_is_no_wrong_password() -> None:
 
 
 def test_the_dummy_hash_costs_what_a_real_one_costs_and_nobody_knows_its_password() -> None:
-    hasher = PasswordHasher(memory_kib=8, time_cost=1, threads=1)
-    other = PasswordHasher(memory_kib=8, time_cost=1, threads=1)
+    hasher = PasswordHasher(memory_kib=8, time_cost=1, processes=1)
+    other = PasswordHasher(memory_kib=8, time_cost=1, processes=1)
     try:
         parameters = argon2.extract_parameters(hasher._dummy_hash)
         assert (parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (8, 1, 1)
@@ -105,7 +105,7 @@ async def test_a_hash_with_other_parameters_verifies_and_asks_for_a_better_one()
 
 
 async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None:
-    hasher = cheap_hasher(threads=1, waiting_a_thread=2)
+    hasher = cheap_hasher(processes=1, waiting_for_each=2)
     gate = Gate(hasher)
     await gate.close()
     try:
@@ -127,7 +127,7 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None
 
 
 async def test_a_cancelled_caller_leaves_its_place_and_breaks_nothing() -> None:
-    hasher = cheap_hasher(threads=1, waiting_a_thread=1)
+    hasher = cheap_hasher(processes=1, waiting_for_each=1)
     gate = Gate(hasher)
     await gate.close()
     try:
@@ -149,7 +149,7 @@ async def test_a_cancelled_caller_leaves_its_place_and_breaks_nothing() -> None:
 
 
 async def test_a_caller_cancelled_while_its_hash_is_computed_breaks_nothing() -> None:
-    hasher = cheap_hasher(threads=1)
+    hasher = cheap_hasher(processes=1)
     gate = Gate(hasher)
     await gate.close()
     try:
@@ -169,7 +169,7 @@ async def test_a_caller_cancelled_while_its_hash_is_computed_breaks_nothing() ->
 
 
 async def test_close_answers_whoever_waits_and_whose_hash_is_computed() -> None:
-    hasher = cheap_hasher(threads=1)
+    hasher = cheap_hasher(processes=1)
     gate = Gate(hasher)
     await gate.close()
     waiting = [asyncio.create_task(hasher.hash("x")) for _ in range(3)]
@@ -183,7 +183,7 @@ async def test_close_answers_whoever_waits_and_whose_hash_is_computed() -> None:
 
 
 async def test_there_are_no_more_processes_than_asked_for() -> None:
-    hasher = cheap_hasher(threads=2, waiting_a_thread=100)
+    hasher = cheap_hasher(processes=2, waiting_for_each=100)
     try:
         await asyncio.gather(*(hasher.hash("x") for _ in range(50)))
         assert len(hasher._processes) == 2
@@ -192,7 +192,7 @@ async def test_there_are_no_more_processes_than_asked_for() -> None:
 
 
 async def test_many_at_once_each_get_their_own_answer() -> None:
-    hasher = cheap_hasher(threads=2, waiting_a_thread=100)
+    hasher = cheap_hasher(processes=2, waiting_for_each=100)
     try:
         hashes = await asyncio.gather(*(hasher.hash(f"password {number}") for number in range(40)))
         for number, encoded in enumerate(hashes):
@@ -202,7 +202,7 @@ async def test_many_at_once_each_get_their_own_answer() -> None:
 
 
 async def test_hashing_gives_way_to_everything_else() -> None:
-    hasher = cheap_hasher(threads=1)
+    hasher = cheap_hasher(processes=1)
     before = os.getpriority(os.PRIO_PROCESS, 0)
     try:
         await hasher.hash("x")
@@ -216,7 +216,7 @@ async def test_hashing_gives_way_to_everything_else() -> None:
 
 
 async def test_a_hashing_process_that_was_killed_is_started_again() -> None:
-    hasher = cheap_hasher(threads=1)
+    hasher = cheap_hasher(processes=1)
     try:
         encoded = await hasher.hash("x")
         first = hashing_process(hasher)
@@ -234,7 +234,7 @@ async def test_a_hashing_process_that_cannot_be_kept_alive_is_told_as_overload(
     program = tmp_path / "ends_at_once.py"
     program.write_text("")
     monkeypatch.setattr("tokenward.server.accounts.password_hasher._PROGRAM", program)
-    hasher = cheap_hasher(threads=1)
+    hasher = cheap_hasher(processes=1)
     try:
         with pytest.raises(Overloaded):
             await hasher.hash("x")
@@ -244,7 +244,7 @@ async def test_a_hashing_process_that_cannot_be_kept_alive_is_told_as_overload(
 
 async def test_the_hashing_process_does_not_carry_the_master_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKENWARD_MASTER_KEY", "only-for-the-server")
-    hasher = cheap_hasher(threads=1)
+    hasher = cheap_hasher(processes=1)
     try:
         await hasher.hash("x")
         file = Path(f"/proc/{hashing_process(hasher).pid}/environ")
@@ -255,7 +255,7 @@ async def test_the_hashing_process_does_not_carry_the_master_key(monkeypatch: py
 
 
 async def test_closing_ends_the_processes() -> None:
-    hasher = cheap_hasher(threads=2)
+    hasher = cheap_hasher(processes=2)
     await asyncio.gather(*(hasher.hash("x") for _ in range(20)))
     processes = [one._process for one in hasher._processes]
     hasher.close()
@@ -264,7 +264,7 @@ async def test_closing_ends_the_processes() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"memory_kib": 7}, {"time_cost": 0}, {"threads": -1}, {"waiting_a_thread": -1}]
+    "wrong", [{"memory_kib": 7}, {"time_cost": 0}, {"processes": -1}, {"waiting_for_each": -1}]
 )
 def test_impossible_parameters_are_refused_when_the_hasher_is_built(wrong: dict[str, int]) -> None:
     with pytest.raises(ConfigurationError):

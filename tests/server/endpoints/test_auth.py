@@ -319,7 +319,9 @@ async def test_a_database_that_lost_commits_is_an_alarm_in_log_and_metrics(serve
     assert (await server.client.refresh(newer["refresh_token"])).code == "invalid_grant"
     (line,) = server.log_lines("storage.rolled_back")
     assert line["level"] == "error"
-    assert 'tokenward_events_total{event="storage.rolled_back"} 1.0' in server.metrics.exposition()[1].decode()
+    assert (
+        'tokenward_events_total{event="storage.rolled_back"} 1.0' in server.metrics.exposition()[1].decode()
+    )
 
 
 async def test_a_stolen_token_is_a_warning_in_the_log(server: Server) -> None:

@@ -26,7 +26,7 @@ from tokenward.protocol.errors import INVALID_CREDENTIALS, OVERLOADED
 # enough.
 DEFAULT_MEMORY_KIB = 19456
 DEFAULT_TIME_COST = 2
-DEFAULT_WAITING_A_THREAD = 32
+DEFAULT_WAITING_FOR_EACH = 32
 
 _LANES = 1
 _SALT_BYTES = 16
@@ -87,7 +87,7 @@ class _Job(NamedTuple):
 class PasswordHasher:
     """Makes and verifies Argon2id hashes in a pool of low-priority processes.
 
-    `threads` is the number of processes, 0 one for each core this process may use; `waiting_a_thread` is how many
+    `processes` is the number of processes, 0 one for each core this process may use; `waiting_for_each` is how many
     passwords may wait for each of them. Belongs to one event loop. Must be closed, or its processes stay.
     """
 
@@ -96,16 +96,16 @@ class PasswordHasher:
         *,
         memory_kib: int = DEFAULT_MEMORY_KIB,
         time_cost: int = DEFAULT_TIME_COST,
-        threads: int = 0,
-        waiting_a_thread: int = DEFAULT_WAITING_A_THREAD,
+        processes: int = 0,
+        waiting_for_each: int = DEFAULT_WAITING_FOR_EACH,
     ) -> None:
-        if memory_kib < 8 * _LANES or time_cost < 1 or threads < 0 or waiting_a_thread < 0:
-            msg = "Argon2id needs at least 8 KiB and a time cost of 1; threads and queue cannot be negative"
+        if memory_kib < 8 * _LANES or time_cost < 1 or processes < 0 or waiting_for_each < 0:
+            msg = "Argon2id needs at least 8 KiB and a time cost of 1; processes and queue cannot be negative"
             raise ConfigurationError(msg)
         self._memory_kib = memory_kib
         self._time_cost = time_cost
-        self._process_count = threads or _cores()
-        self._room = self._process_count * (1 + waiting_a_thread)
+        self._process_count = processes or _cores()
+        self._room = self._process_count * (1 + waiting_for_each)
         self._closed = False
         self._waiting: deque[_Job] = deque()
         self._idle: list[_HashingProcess] = []

@@ -181,11 +181,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         19456
     )
     argon2_time_cost: Annotated[int, About("Passes over that memory for one password hash.", 1, 100)] = 2
-    argon2_threads: Annotated[int, About("Threads that hash passwords; 0 is one for each core.", 0, 256)] = 0
+    argon2_processes: Annotated[
+        int, About("Processes that hash passwords; 0 is one for each core.", 0, 256)
+    ] = 0
     password_queue: Annotated[
         int,
         About(
-            "Passwords that may wait for each of those threads; beyond, logins get 503 for a moment.",
+            "Passwords that may wait for each of those processes; beyond, logins get 503 for a moment.",
             0,
             10000,
         ),

@@ -19,10 +19,23 @@ class RateLimitStore:
         row = await self._reader.one("rate_limits.find_level", {"bucket": bucket})
         return None if row is None else BucketRecord._make(row)
 
-    async def find_origin(self, login_hash: bytes, origin_hash: bytes) -> bool:
-        """Whether this origin has signed in to this login before."""
-        parameters = {"login_hash": login_hash, "origin_hash": origin_hash}
-        return await self._reader.one("rate_limits.find_origin", parameters) is not None
+    async def find_throttle(
+        self, login_hash: bytes, origin_hash: bytes, buckets: tuple[bytes, bytes, bytes]
+    ) -> tuple[bool, dict[bytes, BucketRecord]]:
+        """Whether this origin has signed in to this login before, and those of the buckets that are not empty.
+
+        All of it as it stands at one moment.
+        """
+        parameters: Parameters = {
+            "login_hash": login_hash,
+            "origin_hash": origin_hash,
+            "bucket_1": buckets[0],
+            "bucket_2": buckets[1],
+            "bucket_3": buckets[2],
+        }
+        rows = await self._reader.many("rate_limits.find_throttle", parameters)
+        levels = {row[0]: BucketRecord._make(row[1:]) for row in rows if isinstance(row[0], bytes)}
+        return len(levels) < len(rows), levels
 
     def take(self, bucket: bytes, now_ms: int, capacity: int, refill_ms: int) -> Change:
         """Put one into the bucket, which holds `capacity` and drains one in `refill_ms`.
@@ -38,10 +51,6 @@ class RateLimitStore:
             "refill_ms": refill_ms,
         }
         return Change("rate_limits.take", parameters, 1)
-
-    def give_back(self, bucket: bytes) -> Change:
-        """Take one out again; accepts a bucket that is gone."""
-        return Change("rate_limits.give_back", {"bucket": bucket})
 
     def clear(self, bucket: bytes) -> Change:
         """Empty the bucket; accepts one that is gone."""

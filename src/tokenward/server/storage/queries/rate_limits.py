@@ -8,6 +8,17 @@ from tokenward.server.storage.queries.statement import Statement
 
 STATEMENTS = {
     "find_level": Statement("SELECT empty_at_ms, refill_ms FROM buckets WHERE bucket = :bucket"),
+    # All that a sign-in asks, in one statement, since it is asked for every guess. A row without a bucket stands
+    # for the known origin.
+    "find_throttle": Statement(
+        """
+        SELECT bucket, empty_at_ms, refill_ms FROM buckets
+        WHERE bucket IN (:bucket_1, :bucket_2, :bucket_3)
+        UNION ALL
+        SELECT NULL, seen_at, 0 FROM known_origins
+        WHERE login_hash = :login_hash AND origin_hash = :origin_hash
+        """
+    ),
     # A bucket that needs more than twice its time to drain (and a second, for callers whose clocks were read
     # in another order) can only come from a clock set back or a setting made smaller: it counts as empty.
     "take": Statement(
@@ -27,7 +38,6 @@ STATEMENTS = {
         returning=True,
         single=True,
     ),
-    "give_back": Statement("UPDATE buckets SET empty_at_ms = empty_at_ms - refill_ms WHERE bucket = :bucket"),
     "clear": Statement("DELETE FROM buckets WHERE bucket = :bucket"),
     "sweep": Statement(
         """
@@ -35,9 +45,6 @@ STATEMENTS = {
             SELECT bucket FROM buckets WHERE empty_at_ms <= :now_ms ORDER BY empty_at_ms LIMIT :limit
         )
         """
-    ),
-    "find_origin": Statement(
-        "SELECT 1 FROM known_origins WHERE login_hash = :login_hash AND origin_hash = :origin_hash"
     ),
     "remember_origin": Statement(
         """
