@@ -46,7 +46,7 @@ def test_a_public_key_survives_export_and_import(alg: str) -> None:
     assert isinstance(signing, PrivateKey)
     verifying = signing.public_key()
     again = import_jwk(json.loads(json.dumps(verifying.to_jwk())))
-    assert type(again) is PUBLIC_TYPES[alg]
+    assert isinstance(again, PUBLIC_TYPES[alg])
     assert (again.alg, again.kid) == (alg, signing.kid)
     again.verify(b"input", signing.sign(b"input"))
     signing.verify(b"input", signing.sign(b"input"))
@@ -106,7 +106,7 @@ def test_an_unknown_algorithm_cannot_be_generated() -> None:
 @pytest.mark.parametrize("alg", ["RS256", "ES256", "EdDSA", "HS256"])
 def test_every_member_that_makes_a_private_key_is_needed(alg: str) -> None:
     jwk = key(alg).to_private_jwk()
-    assert type(import_private_jwk(jwk)) is PRIVATE_TYPES[alg]
+    assert isinstance(import_private_jwk(jwk), PRIVATE_TYPES[alg])
     for name in jwk.keys() - {"kid", "alg", "use"}:
         with pytest.raises(InvalidKey):
             import_private_jwk({other: value for other, value in jwk.items() if other != name})

@@ -4,6 +4,7 @@ The type decides what a key can do, never a token: there is no function that tak
 algorithm from a header. So an RSA public key cannot become an HMAC secret, and a public key cannot sign.
 """
 
+from abc import ABC, abstractmethod
 from hmac import compare_digest
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from tokenward.jose.thumbprint import thumbprint
 MAX_KID_LENGTH: Final = 256
 
 
-class Key:
+class Key(ABC):
     """What all keys have: one algorithm, and an identifier.
 
     `alg` is the one algorithm of the key; `header_algorithms` are the values of the header parameter `alg`
@@ -61,8 +62,9 @@ class Key:
         """
         self._verify(signing_input, base64url.decode(encoded_signature))
 
+    @abstractmethod
     def _thumbprint_members(self) -> dict[str, str]:
-        raise NotImplementedError
+        """The members that RFC 7638 section 3.2 takes the thumbprint of."""
 
     def _public_parameters(self) -> dict[str, str]:
         return {"use": "sig", "alg": self.alg, "kid": self.kid}
@@ -98,8 +100,9 @@ class SigningKey(Key):
         """Return the whole JWK with its secret members; whoever stores it must encrypt it."""
         return {**self._thumbprint_members(), **self._private_members(), **self._public_parameters()}
 
+    @abstractmethod
     def _private_members(self) -> dict[str, str]:
-        raise NotImplementedError
+        """The members of the JWK that are secret."""
 
 
 class HMACKey(SigningKey):
