@@ -80,7 +80,8 @@ _HTTP_HEAD = f"""# HTTP
 
 {_NOTE}
 
-Every answer carries `X-Request-Id`; the log has what happened under that id. `HEAD` is answered wherever `GET` is.
+Every answer to a request carries `X-Request-Id`; the log has what happened under that id. `HEAD` is answered wherever
+`GET` is.
 
 An error is a problem document of RFC 9457 (`application/problem+json`) with the members `type`, `title`, `status`,
 `code`, `detail` and `request_id`. Compare `code`, which is stable; `detail` is for people. The codes are listed in
@@ -88,7 +89,8 @@ An error is a problem document of RFC 9457 (`application/problem+json`) with the
 answered in the same form without `request_id`.
 
 An access token travels in the header `Authorization: Bearer TOKEN` and nowhere else: a request with a token or a
-password in its URL is refused. A body may have no member that its table does not list, and none twice. A request
+password in its URL is refused. A body may have no member that its table does not list,
+and none twice; in a form, `grant_type`, `scope`, `client_id` and `client_secret` are ignored. A request
 with an `Origin` header of another site is refused by the paths under `/api/v1/auth/`.
 
 An issuer with a path, such as `https://example.com/sso`, is served under that path as well as without it, and its
@@ -216,7 +218,8 @@ def commands_page() -> str:
         _NOTE,
         "",
         "Exit status: 0 done, 1 refused or failed (standard error says why), 2 wrong usage. Commands work on the data",
-        "folder itself, beside a running server or without one. Settings come from the same places as the server's;",
+        "folder itself, beside a running server or without one. Only `serve`, `accounts create` and `migrate` make a "
+        "database where there is none; the others refuse. Settings come from the same places as the server's;",
         "see [settings.md](settings.md).",
         "",
     ]

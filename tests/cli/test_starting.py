@@ -163,6 +163,11 @@ def test_migrating_says_what_it_would_do_and_then_does_it_once(place: Installati
     create(place)
 
 
+def test_migrating_does_not_make_a_mistyped_folder(place: Installation) -> None:
+    refused(place.run("migrate"))
+    assert not place.data.exists()
+
+
 def test_a_database_of_another_program_is_left_alone(place: Installation) -> None:
     place.data.mkdir()
     with closing(sqlite3.connect(place.database)) as connection:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from tokenward.cli.running import command_settings, reports_errors, settings_options
+from tokenward.errors import ConfigurationError
 
 
 @click.command
@@ -16,7 +17,11 @@ def migrate(plan: bool, data: Path | None, config: Path | None) -> None:
     from tokenward.server.app import database_path
     from tokenward.server.storage import migrate as migrations
 
-    path = database_path(command_settings(data, config))
+    settings = command_settings(data, config)
+    path = database_path(settings)
+    if not settings.data.is_dir():
+        msg = f"There is no folder {settings.data}. Name the data folder of the server with --data."
+        raise ConfigurationError(msg)
     pending = migrations.plan(path) if plan else migrations.migrate(path)
     verb = "would apply" if plan else "applied"
     for migration in pending:

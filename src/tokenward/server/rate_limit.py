@@ -1,4 +1,4 @@
-"""Throttling: how often somebody may guess a password or register; a restart forgives nothing.
+"""Throttling: how often somebody may guess a password or register; a restart forgives no failure that was answered.
 
 Owns: which buckets an attempt is charged to, and for how long an origin is known. Does not own: the buckets
 themselves (`storage.rate_limits`), and the client's address behind a proxy (`server.endpoints`).

@@ -16,7 +16,7 @@ _SET_BACK_SECONDS = 5.0
 
 
 class Upkeep:
-    """Rotates keys, sweeps rows and watches the clock, once a second and in the background."""
+    """Rotates keys, copies the write-ahead log, sweeps rows and watches the clock, in the background."""
 
     def __init__(self, services: Services, log: Log, metrics: Metrics) -> None:
         self._services = services

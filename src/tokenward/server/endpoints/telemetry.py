@@ -1,7 +1,8 @@
 """What the server says of itself: one JSON line for each event worth one, and counters for Prometheus.
 
 Counters are plain integers here, since a guarded request should not pay for a lock; `prometheus-client` is loaded at
-the first scrape and writes the exposition format. Nothing that identifies a bearer goes into a line or a label.
+the first scrape and writes the exposition format. No token, password or code goes into a line or a label; a line
+may hold the `sub` of an account and the address of a client, a label neither.
 """
 
 import asyncio

@@ -35,7 +35,7 @@ class WellKnownEndpoints:
         }
 
     async def jwk_set(self, request: Request) -> Response:
-        """The public keys, as of the last look at the ring, which is never longer ago than a key has to wait for."""
+        """The public keys, as of the last look at the ring: at most two seconds ago while the database can be read."""
         ring = self._ring
         headers = (self._cache_control, (b"etag", ring.jwk_set_etag))
         if request.header(b"if-none-match") == ring.jwk_set_etag:

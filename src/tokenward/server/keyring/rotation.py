@@ -46,7 +46,8 @@ class RotationPolicy(NamedTuple):
     """When keys move; lengths in seconds.
 
     `publish_seconds` is how long a verifier may go without seeing a new key: the JWK Set's `max-age`, plus
-    `stale-while-revalidate`, plus clock skew. `longest_token_seconds` is the longest life of an access token,
+    `stale-while-revalidate`, plus clock skew, plus the time for which a server may serve the set
+    without reading the ring again. `longest_token_seconds` is the longest life of an access token,
     `refresh_absolute_seconds` that of a session.
     """
 

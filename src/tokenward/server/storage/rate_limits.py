@@ -1,4 +1,4 @@
-"""Leaky buckets and known origins, kept in the database so that a restart forgives nothing."""
+"""Leaky buckets and known origins, kept in the database so that a restart forgives no failure that was answered."""
 
 from tokenward.server.storage.reading import Reader
 from tokenward.server.storage.records import BucketRecord
