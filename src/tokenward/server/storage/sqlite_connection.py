@@ -42,9 +42,9 @@ def connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection
     """Open a database of ours with the settings that every connection must have.
 
     `synchronous=FULL` makes each commit call `fdatasync` on the write-ahead log before it returns.
-    `SQLiteStorage.maintain` copies the log into the file once a second, and a commit does it when the log reaches 64 MB.
-    Then it is written again from its start; one that had to grow longer, because a reader held it, is cut back to
-    that at its next start.
+    `SQLiteStorage.maintain` copies the log into the file once a second, and a commit does it when the log reaches
+    64 MB. Then it is written again from its start; one that had to grow longer, because a reader held it, is cut
+    back to that at its next start.
 
     Does not check that the database is ours; it must be, since a file that is not in WAL mode is put into it.
 
