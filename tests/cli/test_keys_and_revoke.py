@@ -29,7 +29,10 @@ async def test_rotating_is_refused_too_early_and_done_when_every_verifier_knows_
         assert "stand-by key may sign in" in refused(place.run("keys", "rotate"), after=1)
         standby = server.key("pending").kid
         past = int(server.clock.now()) - 10_000
-        tamper(server.path, "UPDATE keys SET published_at = ? WHERE state = 'pending'", past)
+        tamper(server.path, "UPDATE keys SET created_at = ? WHERE state = 'pending'", past)
+        # What the server noted counts, although the command's own settings would allow it by now.
+        assert "stand-by key may sign in" in refused(place.run("keys", "rotate"), after=1)
+        tamper(server.path, "UPDATE keys SET signs_from = ? WHERE state = 'pending'", past)
         said = place.command("keys", "rotate").splitlines()
         assert said == [
             f"ES256: {standby} signs from now on",

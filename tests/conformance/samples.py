@@ -70,7 +70,7 @@ def key(number: int = 1, *, state: str = "pending", use: str = "access", alg: st
         public_jwk='{"kty":"EC"}',
         private_wrapped=b"\x01wrapped",
         created_at=NOW,
-        published_at=NOW,
+        signs_from=NOW,
         activated_at=None,
         retiring_at=None,
         retired_at=None,

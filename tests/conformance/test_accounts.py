@@ -141,9 +141,14 @@ async def test_a_profile_is_replaced_unless_the_user_name_is_taken(storage: Stor
     refused = await apply(storage, storage.accounts.set_profile(ben.sub, "Ben", "ANNA", "anna", NOW + 1))
     assert refused.refused_by == "accounts.set_profile"
     await applied(storage, storage.accounts.set_profile(ben.sub, "Ben", None, None, NOW + 1))
+    await applied(storage, storage.accounts.set_profile(ben.sub, None, "Benno", "benno", NOW + 2))
+    # What was not asked for stayed, so two changes at once do not undo each other.
     assert await storage.accounts.find(ben.sub) == ben._replace(
-        name="Ben", username=None, username_folded=None, updated_at=NOW + 1
+        name="Ben", username="Benno", username_folded="benno", updated_at=NOW + 2
     )
+    await applied(storage, storage.accounts.set_disabled(ben.sub, NOW + 3))
+    refused = await apply(storage, storage.accounts.set_profile(ben.sub, "B", None, None, NOW + 4))
+    assert refused.refused_by == "accounts.set_profile"
 
 
 async def test_changes_to_an_unknown_account_are_refused(storage: Storage) -> None:

@@ -116,3 +116,34 @@ async def test_a_clock_behind_what_the_database_has_seen_refuses_the_start(tmp_p
 
 def test_the_settings_of_these_tests_show_no_master_key(tmp_path: Path) -> None:
     assert MASTER_KEY not in repr(settings(tmp_path))
+
+
+async def test_nothing_is_swept_while_a_clock_that_leapt_ahead_may_be_put_right(
+    server: Server, upkeep: Upkeep
+) -> None:
+    started = await server.start(await server.account())
+    await server.services.sessions.end(started.session.sid, actor="test", reason="logout")
+    await upkeep.watch_clock()
+    server.clock.time += 3 * 3600
+    await upkeep.watch_clock()
+    assert [line["seconds"] for line in server.log_lines("clock.set_forward")] == [3 * 3600]
+    assert not upkeep.may_sweep()
+    server.clock.advance(3600 + 600 + 29)
+    assert not upkeep.may_sweep()
+    server.clock.advance(2)
+    assert upkeep.may_sweep()
+
+
+async def test_a_table_with_more_than_one_sweep_takes_is_looked_at_again_at_once(
+    server: Server, upkeep: Upkeep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep_module, "_SWEEP_ROWS", 3)
+    account = await server.account()
+    for _ in range(4):
+        await server.start(account)
+    server.clock.advance(100 * DAY)
+    await upkeep.sweep()
+    assert upkeep.may_sweep()
+    await upkeep.sweep()
+    await upkeep.sweep()
+    assert not upkeep.may_sweep()

@@ -27,6 +27,7 @@ from tokenward.server.storage.units import Change, Unit
 
 _PREFIX_BITS = {4: 24, 6: 56}
 _DAY_SECONDS = 86400
+_LONGEST_LOGIN = 254
 
 
 class Limit(NamedTuple):
@@ -166,15 +167,15 @@ class LoginThrottle:
             store.remember_origin(taken.login_hash, taken.origin_hash, int(self._clock.now())),
         )
 
-    async def sweep(self, limit: int) -> None:
-        """Delete at most `limit` buckets that are empty, and as many origins that were not seen for long."""
+    async def sweep(self, limit: int) -> int:
+        """Delete at most `limit` buckets that are empty, and as many origins that were not seen for long; how many."""
         now = self._clock.now()
         store = self._storage.rate_limits
         changes = (
             store.sweep(now_ms=int(now * 1000), limit=limit),
             store.sweep_origins(before=int(now) - ORIGIN_KEPT_DAYS * _DAY_SECONDS, limit=limit),
         )
-        await self._storage.apply(Unit("sweep_rate_limits", changes))
+        return max((await self._storage.apply(Unit("sweep_rate_limits", changes))).counts)
 
     @contextlib.contextmanager
     def _counting(self, buckets: tuple[bytes, ...]) -> Iterator[dict[bytes, _Places]]:
@@ -268,6 +269,10 @@ def _is_of_another_clock(level: BucketRecord, limit: Limit, now_ms: int) -> bool
 
 def _fold(login: str) -> str:
     # As accounts compare logins, so that no spelling of the same login gets a bucket of its own.
+    # Normalising takes time that grows with the square of a run of combining marks, so what is too long to be anybody's
+    # login is charged as it was typed.
+    if len(login) > _LONGEST_LOGIN:
+        return login
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", login).casefold())
 
 

@@ -148,7 +148,8 @@ async def _introduce(services: Services) -> None:
     """Make the account of `dev` if it is not there, and print how to try the server with it."""
     settings = services.settings
     # The password follows from the master key of this data folder: the same at every start, and stored nowhere.
-    password = base64url.encode(load_master_key(settings).derive("dev-account-password"))[:20].decode()
+    material = base64url.encode(load_master_key(settings).derive("dev-account-password") * 2).decode()
+    password = material[: max(20, settings.password_min_length)]
     if await services.accounts.find_by_login(DEV_EMAIL) is None:
         await services.accounts.create(
             email=DEV_EMAIL, password=password, name="Dev", roles=("admin",), actor=COMMAND_LINE

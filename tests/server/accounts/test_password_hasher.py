@@ -242,6 +242,22 @@ async def test_a_hashing_process_that_cannot_be_kept_alive_is_told_as_overload(
         hasher.close()
 
 
+async def test_a_process_that_cannot_be_started_is_overload_and_its_place_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hasher = cheap_hasher(processes=1)
+    try:
+        with monkeypatch.context() as changed:
+            changed.setattr(sys, "executable", str(tmp_path / "nothing-here"))
+            outcomes = await asyncio.gather(*(hasher.hash("x") for _ in range(5)), return_exceptions=True)
+            assert all(isinstance(outcome, Overloaded) for outcome in outcomes)
+            await asyncio.sleep(0)
+            assert hasher.unfinished == 0
+        assert await hasher.hash("works again")
+    finally:
+        hasher.close()
+
+
 async def test_the_hashing_process_does_not_carry_the_master_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKENWARD_MASTER_KEY", "only-for-the-server")
     hasher = cheap_hasher(processes=1)

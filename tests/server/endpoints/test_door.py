@@ -199,6 +199,18 @@ def test_a_log_that_cannot_be_written_takes_nothing_down(server: Server) -> None
         os.close(writing)
 
 
+def test_a_log_whose_reader_has_stopped_holds_nothing_up(server: Server) -> None:
+    reading, writing = os.pipe()
+    try:
+        log = Log(server.clock, writing)
+        for _ in range(5000):
+            log.event("test", text="x" * 50)
+        assert os.read(reading, 10).startswith(b"{")
+    finally:
+        os.close(writing)
+        os.close(reading)
+
+
 # Behind a proxy.
 
 

@@ -1,9 +1,10 @@
 """`/api/v1/users/me`."""
 
+import asyncio
 from typing import Any
 
 import pytest
-from tests.server.building import PASSWORD, Client, Server, dump, signed_in, tamper
+from tests.server.building import PASSWORD, Answer, Client, Server, dump, signed_in, tamper
 
 ME = "/api/v1/users/me"
 
@@ -111,3 +112,41 @@ async def test_the_row_has_the_last_word_on_a_disabled_or_deleted_account(
     # Nor can it be logged out everywhere: there is nobody.
     answer = await server.client.post("/api/v1/auth/logout-everywhere", token=tokens["access_token"])
     assert answer.status in (401, 404)
+
+
+async def test_a_change_is_refused_when_everything_was_revoked_while_its_body_arrived(server: Server) -> None:
+    tokens = await signed_in(server)
+    account = await server.services.accounts.get(tokens["user"]["id"])
+
+    class Meanwhile(Client):
+        async def _call(self, scope: dict[str, Any], parts: list[bytes], hangs_up: bool) -> Answer:
+            async def receive() -> dict[str, Any]:
+                await server.services.sessions.end_all(account, actor="test", reason="test")
+                return {"type": "http.request", "body": parts[0], "more_body": False}
+
+            sent: list[Any] = []
+
+            async def send(message: Any) -> None:
+                sent.append(message)
+
+            await self.door(scope, receive, send)
+            return Answer(sent[0]["status"], tuple(sent[0]["headers"]), sent[1]["body"])
+
+    answer = await Meanwhile(server.door).request(
+        "PATCH", "/api/v1/users/me", json={"name": "Late"}, token=tokens["access_token"]
+    )
+    assert (answer.status, answer.code) == (401, "invalid_token")
+    assert (await server.services.accounts.get(account.sub)).name == account.name
+
+
+async def test_two_changes_at_once_do_not_undo_each_other(server: Server) -> None:
+    token = (await signed_in(server))["access_token"]
+    for number in range(10):
+        await asyncio.gather(
+            server.client.request("PATCH", "/api/v1/users/me", json={"name": f"N{number}"}, token=token),
+            server.client.request(
+                "PATCH", "/api/v1/users/me", json={"username": f"user{number}"}, token=token
+            ),
+        )
+        user = (await server.client.me(token)).json
+        assert (user["name"], user["username"]) == (f"N{number}", f"user{number}")

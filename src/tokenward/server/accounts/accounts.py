@@ -283,26 +283,34 @@ class Accounts:
         """
         record = await self.get(sub)
         now = self._now()
-        changed = record._replace(
-            name=record.name if name is None else check_name(name),
-            username=record.username if username is None else check_username(username),
-            username_folded=record.username_folded if username is None else fold_login(username),
-        )
-        members = [
-            field for field in ("name", "username") if getattr(record, field) != getattr(changed, field)
-        ]
+        name = None if name is None else check_name(name)
+        username = None if username is None else check_username(username)
+        wanted = {"name": (name, record.name), "username": (username, record.username)}
+        members = [member for member, (new, old) in wanted.items() if new is not None and new != old]
         if not members:
             return record
-        changed = changed._replace(updated_at=now)
+        # Only what is asked for is written, so that two changes at once do not undo each other.
         outcome = await self._apply(
             "update_profile",
             self._storage.accounts.set_profile(
-                sub, changed.name, changed.username, changed.username_folded, now
+                sub,
+                name if "name" in members else None,
+                username if "username" in members else None,
+                fold_login(username) if username is not None and "username" in members else None,
+                now,
             ),
-            self._event("account.profile_changed", changed, actor, request_id, members=members),
+            self._event(
+                "account.profile_changed",
+                record._replace(name=name or record.name, username=username or record.username),
+                actor,
+                request_id,
+                members=members,
+            ),
         )
+        changed = await self.get(sub)
         if not outcome.applied:
-            await self.get(sub)
+            if changed.disabled_at is not None:
+                raise AccountNotFound(reason="account disabled")
             raise AccountExists
         return changed
 

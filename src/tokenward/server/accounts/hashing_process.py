@@ -4,7 +4,7 @@
 when its input does. Requests and answers are JSON objects:
 
     {"parameters", "password"}          -> {"hash"}
-    {"parameters", "password", "hash"}  -> {"verified", "needs_rehash"} or {"failed"}
+    {"parameters", "password", "hash"}  -> {"verified", "needs_rehash"} or {"undecodable"} or {"failed"}
 
 `parameters` are the arguments of `argon2.PasswordHasher`.
 """
@@ -19,10 +19,12 @@ from typing import Any
 import argon2
 
 _LOWEST_PRIORITY = 19
+# What Argon2 says of a stored text that begins like a hash and is none.
+_UNDECODABLE = frozenset({"Decoding failed", "Some of encoded parameters are too long or too short"})
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """What to answer to one request; `failed` names the kind of error when the hash itself is at fault."""
+    """What to answer to one request; `failed` says what went wrong when nothing could be computed."""
     hasher = argon2.PasswordHasher(**request["parameters"])
     if "hash" not in request:
         return {"hash": hasher.hash(request["password"])}
@@ -30,8 +32,12 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         hasher.verify(request["hash"], request["password"])
     except argon2.exceptions.VerifyMismatchError:
         return {"verified": False, "needs_rehash": False}
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError) as error:
-        return {"failed": type(error).__name__}
+    except argon2.exceptions.InvalidHashError:
+        return {"undecodable": True}
+    except argon2.exceptions.VerificationError as error:
+        if str(error) in _UNDECODABLE:
+            return {"undecodable": True}
+        return {"failed": str(error)}
     return {"verified": True, "needs_rehash": hasher.check_needs_rehash(request["hash"])}
 
 

@@ -150,12 +150,12 @@ class PasswordHasher:
         """
         stored = self._dummy_hash if password_hash is None else password_hash
         answer = await self._ask(self._request(password, stored))
-        if "failed" in answer:
+        if "undecodable" in answer:
             # What is stored is no Argon2 hash. That must not answer faster than a wrong password.
             answer = await self._ask(self._request(password, self._dummy_hash))
-            if "failed" in answer:
-                # Even the dummy cannot be computed: the machine is out of memory, which is no wrong password.
-                raise Overloaded(1, reason=f"Argon2 failed: {answer['failed']}")
+        if "failed" in answer:
+            # The machine is out of memory, which is no wrong password.
+            raise Overloaded(1, reason=f"Argon2 failed: {answer['failed']}")
         if not answer.get("verified"):
             raise InvalidCredentials(
                 reason="wrong password" if password_hash is not None else "no password to match"
@@ -249,7 +249,12 @@ class _HashingProcess:
 
     def _send(self) -> None:
         self._tries += 1
-        process = self._process or self._start()
+        try:
+            process = self._process or self._start()
+        except OSError as error:
+            # No more files or processes, for the moment perhaps. The place must not be lost with this one job.
+            self._give_up(f"the hashing process cannot be started: {error.strerror}")
+            return
         if self._job is not None and process.stdin is not None:
             # A request is shorter than a pipe's buffer, and the last one was read to its end: this does not wait.
             with contextlib.suppress(OSError):
@@ -264,8 +269,13 @@ class _HashingProcess:
         if not answered.endswith(b"\n"):
             self._on_end()
         elif self._job is not None:
+            try:
+                answer: Answer = json.loads(answered)
+            except ValueError:
+                self._on_end()
+                return
             job, self._job = self._job, None
-            job.answer(json.loads(answered))
+            job.answer(answer)
             self._when_idle(self)
 
     def _on_end(self) -> None:
@@ -276,9 +286,14 @@ class _HashingProcess:
         if self._tries < _MOST_TRIES:
             self._send()
             return
+        self._give_up("the hashing process ended twice")
+
+    def _give_up(self, reason: str) -> None:
         job, self._job = self._job, None
-        job.refuse(Overloaded(1, reason="the hashing process ended twice"))
-        self._when_idle(self)
+        if job is not None:
+            job.refuse(Overloaded(1, reason=reason))
+        # Not at once: who waits next would meet the same, one inside the other.
+        asyncio.get_running_loop().call_soon(self._when_idle, self)
 
     def _start(self) -> "subprocess.Popen[bytes]":
         # The process needs no setting, and must not carry the master key.

@@ -12,6 +12,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tokenward.protocol.errors import HEADERS_TOO_LARGE, INVALID_REQUEST, REQUEST_TIMEOUT
+from tokenward.server.endpoints.messages import Send
 
 # How an answer begins, but no "100 Continue", which must go out at once.
 _ANSWER = (b"HTTP/1.1 2", b"HTTP/1.1 3", b"HTTP/1.1 4", b"HTTP/1.1 5")
@@ -142,8 +143,17 @@ class LimitedConnection(HttpToolsProtocol):
         self._one_write.flush()
         super().on_response_complete()
 
-    async def _answer_too_large(self, *_: object) -> None:
-        self._refuse(431, "Request Header Fields Too Large", HEADERS_TOO_LARGE, self._too_large())
+    async def _answer_too_large(self, _scope: object, _receive: object, send: Send) -> None:
+        body = _problem(431, "Request Header Fields Too Large", HEADERS_TOO_LARGE, self._too_large())
+        headers = [
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"connection", b"close"),
+        ]
+        await send({"type": "http.response.start", "status": 431, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be parsed as HTTP is told so in the form that all our errors have."""
@@ -193,18 +203,22 @@ class LimitedConnection(HttpToolsProtocol):
     def _refuse(self, status: int, title: str, code: str, detail: str) -> None:
         if self.transport.is_closing():
             return
-        body = msgspec.json.encode(
-            {
-                "type": f"urn:tokenward:error:{code}",
-                "title": title,
-                "status": status,
-                "code": code,
-                "detail": detail,
-            }
-        )
+        body = _problem(status, title, code, detail)
         head = _PROBLEM.format(status=status, title=title, length=len(body))
         self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+def _problem(status: int, title: str, code: str, detail: str) -> bytes:
+    return msgspec.json.encode(
+        {
+            "type": f"urn:tokenward:error:{code}",
+            "title": title,
+            "status": status,
+            "code": code,
+            "detail": detail,
+        }
+    )
 
 
 def limited(

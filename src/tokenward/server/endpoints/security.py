@@ -1,6 +1,6 @@
 """What guards every request: the bearer guard, the origin check, and the headers on each answer."""
 
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import unquote_to_bytes
 
 from tokenward.errors import Error, InvalidRequest
@@ -120,4 +120,7 @@ def is_within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> 
         parsed = ip_address(address)
     except ValueError:
         return False
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        # A socket for both families names an IPv4 peer like this.
+        parsed = parsed.ipv4_mapped
     return any(parsed in network for network in networks)

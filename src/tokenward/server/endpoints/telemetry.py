@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import select
 import sys
 from bisect import bisect_left
 from collections import defaultdict
@@ -53,10 +54,20 @@ class Log:
     def flush(self) -> None:
         """Write what is still to be written."""
         lines, self._lines = self._lines, []
-        if lines:
-            # A log that cannot be written (a full disk, a closed pipe) must not take the server down.
-            with contextlib.suppress(OSError):
-                os.write(self._descriptor, b"".join(lines))
+        chunk = b""
+        for line in lines:
+            if len(chunk) + len(line) > select.PIPE_BUF:
+                self._write(chunk)
+                chunk = b""
+            chunk += line if len(line) <= select.PIPE_BUF else line[: select.PIPE_BUF - 1] + b"\n"
+        self._write(chunk)
+
+    def _write(self, chunk: bytes) -> None:
+        # A log that cannot be written (a full disk, a closed pipe, a reader that stopped) must not take the server down
+        # or hold it up: then the lines are lost. A pipe that is writable takes this much without waiting.
+        with contextlib.suppress(OSError):
+            if chunk and select.select((), (self._descriptor,), (), 0)[1]:
+                os.write(self._descriptor, chunk)
 
     def _encode(self, name: str, level: str, fields: dict[str, object]) -> bytes:
         at = datetime.fromtimestamp(self._clock.now(), UTC).isoformat(timespec="milliseconds")

@@ -226,7 +226,8 @@ class Rotation:
 
     def signs_from(self, standby: KeyRecord) -> int:
         """UTC seconds from which a stand-by key may sign, because every verifier must have seen it by then."""
-        return (standby.published_at or standby.created_at) + self.policy.publish_seconds
+        # The longer of what its maker and what this process was told: a command may not see the server's settings.
+        return max(standby.signs_from or 0, standby.created_at + self.policy.publish_seconds)
 
     async def _run_access_step(self) -> bool:
         moved = False
@@ -354,7 +355,7 @@ class Rotation:
                 public_jwk=public_jwk,
                 private_wrapped=self._master_key.wrap(private, purpose=use, key_id=kid),
                 created_at=now,
-                published_at=now if public_jwk is not None else None,
+                signs_from=now + self.policy.publish_seconds if public_jwk is not None else None,
                 activated_at=now if state == states.ACTIVE else None,
                 retiring_at=None,
                 retired_at=None,

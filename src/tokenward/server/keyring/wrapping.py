@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import os
 import re
 import subprocess
@@ -87,6 +88,11 @@ class MasterKey:
         except subprocess.TimeoutExpired:
             msg = f"master_key_command did not end within {_COMMAND_TIMEOUT_SECONDS} seconds"
             raise ConfigurationError(msg) from None
+        except UnicodeDecodeError:
+            msg = (
+                f"master_key_command printed bytes that are no text; have it print base64. {HOW_TO_MAKE_ONE}"
+            )
+            raise ConfigurationError(msg) from None
         except subprocess.CalledProcessError as error:
             msg = f"master_key_command ended with status {error.returncode}; run it by hand to see why"
             raise ConfigurationError(msg) from None
@@ -95,15 +101,23 @@ class MasterKey:
     @classmethod
     def from_new_or_existing_file(cls, path: Path) -> Self:
         """From `path`, which is made (mode 0600, fresh random key) when it is not there. For `--dev` only."""
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return cls.from_file(path)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(os.urandom(_KEY_BYTES)) + b"\n")
-            file.flush()
-            # Keys are sealed with it and stored durably; a master key lost to a power cut would lose them all.
-            os.fsync(file.fileno())
+        if not path.exists():
+            # Written beside and linked whole, or else a kill in between would leave an empty key that fits nothing.
+            fresh = path.with_name(f"{path.name}.{os.getpid()}")
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(base64.b64encode(os.urandom(_KEY_BYTES)) + b"\n")
+                file.flush()
+                # Keys are sealed with it and stored durably; one lost to a power cut would lose them all.
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(fresh)
+            fresh.unlink()
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
         return cls.from_file(path)
 
     def derive(self, purpose: str) -> bytes:

@@ -65,10 +65,9 @@ class RevocationLog:
             self._seen = position
         return position
 
-    async def sweep(self, limit: int) -> None:
-        """Drop records that no living token can match any more, at most `limit` of them from the table."""
+    async def sweep(self, limit: int) -> int:
+        """Drop records that no living token can match any more, at most `limit` of them from the table; how many."""
         now = int(self._clock.now())
         self.revoked.drop_expired(now)
-        await self._storage.apply(
-            Unit("sweep_revocations", (self._storage.revocations.sweep(now=now, limit=limit),))
-        )
+        unit = Unit("sweep_revocations", (self._storage.revocations.sweep(now=now, limit=limit),))
+        return (await self._storage.apply(unit)).counts[0]

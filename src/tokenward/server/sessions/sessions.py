@@ -18,7 +18,11 @@ from tokenward.server.storage.interface import Storage
 from tokenward.server.storage.records import AccountRecord, ClientRecord, SessionRecord, SessionState
 from tokenward.server.storage.units import Change, Unit
 
+# The most that `refresh_retry_seconds` can be set to. A command that ends a session may not see the server's setting.
+LONGEST_RETRY_SECONDS = 300
+
 _AGENT_CHARACTERS = 200
+_MOST_NOTED = 4096
 # A rotation is tried again only when a cut-off moved under it, which takes a change of password each time.
 _MOST_TRIES = 3
 
@@ -79,6 +83,7 @@ class Sessions:
         self._revocations = revocations
         self._clock = clock
         self._policy = policy
+        self._noted: set[tuple[bytes, int]] = set()
 
     async def start(
         self,
@@ -232,7 +237,13 @@ class Sessions:
         if key is None:
             raise InvalidGrant(reason="refresh key retired or revoked")
         if session.network != origin.network and session.agent != origin.agent[:_AGENT_CHARACTERS]:
-            await self._note_retry_elsewhere(state, origin, request_id, now_ms // 1000)
+            # Once for each token: a client that goes on asking must not fill the audit trail.
+            noted = (session.sid, session.generation)
+            if noted not in self._noted:
+                if len(self._noted) >= _MOST_NOTED:
+                    self._noted.clear()
+                self._noted.add(noted)
+                await self._note_retry_elsewhere(state, origin, request_id, now_ms // 1000)
         successor = refresh_tokens.encode(key, session.sid, session.salt, session.generation)
         return Refreshed(session, state.roles, successor, state.n, now_ms // 1000, retried=True)
 
@@ -294,7 +305,7 @@ class Sessions:
             if state is None or state.session.ended_at is not None:
                 return None
             session, now = state.session, int(self._clock.now())
-            last_issue = session.rotated_at_ms // 1000 + self._policy.retry_seconds
+            last_issue = session.rotated_at_ms // 1000 + LONGEST_RETRY_SECONDS
             leaves_tokens = now <= last_issue + LONGEST_TOKEN_SECONDS
             # Without a record a refresh that slipped in between would leave a token that nothing refuses; so the
             # session must not have been rotated since it was read.
@@ -343,12 +354,11 @@ class Sessions:
         outcome = await self._storage.apply(Unit("end_all_sessions", changes))
         return Ended(outcome.counts[1], outcome.integer(2))
 
-    async def sweep(self, limit: int) -> None:
-        """Delete at most `limit` rows of sessions that ended or expired a day ago or earlier."""
+    async def sweep(self, limit: int) -> int:
+        """Delete at most `limit` rows of sessions that ended or expired a day ago; how many rows were looked at."""
         before = int(self._clock.now()) - 86_400
-        await self._storage.apply(
-            Unit("sweep_sessions", (self._storage.sessions.sweep(before=before, limit=limit),))
-        )
+        unit = Unit("sweep_sessions", (self._storage.sessions.sweep(before=before, limit=limit),))
+        return (await self._storage.apply(unit)).counts[0]
 
 
 def check_alive(state: SessionState, now: int) -> None:

@@ -83,9 +83,12 @@ class AccountStore:
         return Change("accounts.set_roles", {"sub": sub, "roles": roles_json, "at": at}, 1)
 
     def set_profile(
-        self, sub: str, name: str, username: str | None, username_folded: str | None, at: int
+        self, sub: str, name: str | None, username: str | None, username_folded: str | None, at: int
     ) -> Change:
-        """Replace name and user name. Expects one row; a user name that is taken refuses the unit."""
+        """Replace name, user name or both of an enabled account; `None` leaves one as it is.
+
+        Expects one row; a user name that is taken refuses the unit.
+        """
         parameters = {
             "sub": sub,
             "name": name,

@@ -95,7 +95,7 @@ class KeyRecord(NamedTuple):
     public_jwk: str | None
     private_wrapped: bytes | None
     created_at: int
-    published_at: int | None
+    signs_from: int | None
     activated_at: int | None
     retiring_at: int | None
     retired_at: int | None

@@ -43,8 +43,10 @@ class UserEndpoints:
 
     async def change_me(self, request: Request) -> Response:
         """`PATCH /api/v1/users/me`."""
-        account = await self._check(request)
+        await self._check(request)
         changes = await read_json(request, UserChanges)
+        # Once more: the body may have taken seconds to arrive, in which everything may have been revoked.
+        account = await self._check(request)
         changed = await self._accounts.update_profile(
             account.sub,
             name=None if changes.name is msgspec.UNSET else changes.name,

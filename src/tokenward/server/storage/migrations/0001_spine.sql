@@ -73,7 +73,7 @@ CREATE TABLE keys (
     public_jwk TEXT,
     private_wrapped BLOB,
     created_at INTEGER NOT NULL,
-    published_at INTEGER,
+    signs_from INTEGER,
     activated_at INTEGER,
     retiring_at INTEGER,
     retired_at INTEGER

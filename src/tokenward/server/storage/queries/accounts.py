@@ -47,8 +47,9 @@ STATEMENTS = {
     "set_profile": Statement(
         """
         UPDATE accounts
-        SET name = :name, username = :username, username_folded = :username_folded, updated_at = :at
-        WHERE sub = :sub
+        SET name = COALESCE(:name, name), username = COALESCE(:username, username),
+            username_folded = COALESCE(:username_folded, username_folded), updated_at = :at
+        WHERE sub = :sub AND disabled_at IS NULL
         """
     ),
 }

@@ -5,16 +5,16 @@ from tokenward.server.storage.queries.statement import Statement
 STATEMENTS = {
     "all": Statement(
         """
-        SELECT kid, number, alg, use, state, public_jwk, private_wrapped, created_at, published_at,
+        SELECT kid, number, alg, use, state, public_jwk, private_wrapped, created_at, signs_from,
                activated_at, retiring_at, retired_at
         FROM keys ORDER BY number
         """
     ),
     "insert": Statement(
         """
-        INSERT INTO keys (kid, number, alg, use, state, public_jwk, private_wrapped, created_at, published_at,
+        INSERT INTO keys (kid, number, alg, use, state, public_jwk, private_wrapped, created_at, signs_from,
                           activated_at, retiring_at, retired_at)
-        VALUES (:kid, :number, :alg, :use, :state, :public_jwk, :private_wrapped, :created_at, :published_at,
+        VALUES (:kid, :number, :alg, :use, :state, :public_jwk, :private_wrapped, :created_at, :signs_from,
                 :activated_at, :retiring_at, :retired_at)
         """
     ),
