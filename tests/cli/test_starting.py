@@ -18,7 +18,6 @@ from tests.cli.running import create, misused, printed_json, refused, serving
 from tests.flows.servers import PASSWORD, TOKENWARD, Installation
 from tests.server.building import tamper
 
-
 _SECONDS = 60
 
 
@@ -215,7 +214,9 @@ def test_dev_makes_an_account_and_prints_lines_that_work_as_printed(
     for algorithm in ("ES256", "RS256"):
         environment["TOKENWARD_ACCESS_TOKEN_ALGORITHM"] = algorithm
         with (tmp_path / "dev.log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+            )
         with killed_in_the_end(process):
             assert process.stdout is not None
             said: list[str] = []
