@@ -11,7 +11,7 @@ from tokenward.clock import FakeClock
 from tokenward.errors import InvalidToken
 from tokenward.jose import JWKSet, SigningKey, VerificationKey, base64url, generate
 from tokenward.jose.jwk import PrivateKey
-from tokenward.tokens import TokenVerifier
+from tokenward.tokens import AccessToken, TokenVerifier
 
 NOW: Final = 1_800_000_000
 ISSUER: Final = "https://id.example"
@@ -82,19 +82,24 @@ def token(signing: SigningKey | None = None, /, **changes: Any) -> str:
     return seal(header(signing), claims(**changes), signing)
 
 
-def verifier(*keys: SigningKey, **settings: Any) -> TokenVerifier:
+def verifier(*keys: SigningKey, **settings: Any) -> TokenVerifier[AccessToken]:
     """Return a verifier for the good tokens of these keys, or of the usual one."""
     defaults: dict[str, Any] = {
         "issuer": ISSUER,
         "audience": AUDIENCE,
         "keys": JWKSet(public(signing) for signing in keys or (key(),)),
         "clock": FakeClock(NOW),
+        "leeway_seconds": 0,
     }
     return TokenVerifier(**(defaults | settings))
 
 
 def refused(
-    text: str | bytes, by: TokenVerifier | None = None, *, reason: str | None = None, claim: str | None = None
+    text: str | bytes,
+    by: TokenVerifier[Any] | None = None,
+    *,
+    reason: str | None = None,
+    claim: str | None = None,
 ) -> InvalidToken:
     """Check that a token is refused, with this reason and claim where they are given, and that the error is clean.
 

@@ -110,6 +110,7 @@ def _verifier(services: "Services", issuer: str, audience: str) -> Any:
         audience=audience,
         keys=services.ring.verification_keys,
         clock=services.clock,
+        leeway_seconds=0,
         revocations=services.revocations.revoked,
     )
 

@@ -27,9 +27,9 @@ def check_times(claims: Mapping[str, Any], *, now: float, leeway: int) -> tuple[
     Raises:
         InvalidToken: when a time is missing, is no number, or excludes `now`.
     """
-    exp = _time(claims, "exp")
-    nbf = _time(claims, "nbf") if "nbf" in claims else 0
-    iat = _time(claims, "iat") if "iat" in claims else 0
+    exp = check_time(claims, "exp")
+    nbf = check_time(claims, "nbf") if "nbf" in claims else 0
+    iat = check_time(claims, "iat") if "iat" in claims else 0
     valid_from = max(iat, nbf) - leeway
     valid_until = exp + leeway
     if now >= valid_until:
@@ -41,8 +41,22 @@ def check_times(claims: Mapping[str, Any], *, now: float, leeway: int) -> tuple[
     return valid_from, valid_until
 
 
-def _time(claims: Mapping[str, Any], name: str) -> float:
-    """Return a NumericDate; null is a wrong type like any other."""
+def check_lifetime(claims: Mapping[str, Any], max_seconds: int) -> None:
+    """Check that the token was made for at most `max_seconds` from `iat`, which must be there, to `exp`.
+
+    Raises:
+        InvalidToken: when a time is missing or no number, or when the token lives longer.
+    """
+    if check_time(claims, "exp") - check_time(claims, "iat") > max_seconds:
+        raise InvalidToken(reason="lifetime_too_long", claim="exp")
+
+
+def check_time(claims: Mapping[str, Any], name: str) -> float:
+    """Return a NumericDate: seconds since 1970 in UTC, whole or not. Null is a wrong type like any other.
+
+    Raises:
+        InvalidToken: when it is missing, no number, negative, or after the year 9999.
+    """
     value: Any = claims.get(name)
     kind = type(value)
     # `True` is an int to Python and no number to JSON. The comparison is false for NaN.

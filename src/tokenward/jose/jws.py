@@ -16,8 +16,10 @@ import msgspec
 from tokenward.errors import ConfigurationError, InvalidToken
 from tokenward.jose import algorithms as registry
 from tokenward.jose import base64url
+from tokenward.jose.jwk import import_jwk
 from tokenward.jose.jwks import JWKSet
-from tokenward.jose.keys import MAX_KID_LENGTH, SigningKey, VerificationKey
+from tokenward.jose.key_strength import InvalidKey
+from tokenward.jose.keys import MAX_KID_LENGTH, PublicKey, SigningKey, VerificationKey
 from tokenward.jose.strict_json import StrictJSONError, decode_object
 
 MAX_TOKEN_BYTES: Final = 8192
@@ -88,7 +90,34 @@ def verify_compact(
     """
     verifier = CompactVerifier(keys, allowed_algorithms(algorithms))
     header, payload = verifier.verify(token_bytes(token, max_bytes))
-    return JWS(dict(header.parameters), base64url.decode(payload), header.key)
+    return JWS(dict(header.parameters), payload, header.key)
+
+
+def verify_with_own_key(
+    token: str | bytes, *, typ: str, algorithms: frozenset[str], max_bytes: int = MAX_TOKEN_BYTES
+) -> JWS:
+    """Return a JWS that was verified with the public key in its own header, `jwk`; for DPoP proofs alone.
+
+    Anybody can make one: it shows that its sender holds the key, and nothing else. `typ` is demanded, in lower case
+    and without `application/`, so that no such object passes for a token, and no token for such an object.
+
+    Raises:
+        InvalidToken: when anything is wrong with it.
+    """
+    signing_input, segment, payload, signature = _split(token_bytes(token, max_bytes))
+    parameters = _read_parameters(segment, algorithms)
+    kind = _media_type(parameters.get("typ"))
+    if kind != typ:
+        raise InvalidToken(reason="typ_missing" if kind is None else "typ_mismatch")
+    jwk = parameters.get("jwk")
+    try:
+        key = import_jwk(jwk, alg=parameters["alg"]) if type(jwk) is dict else None
+    except InvalidKey:
+        key = None
+    if not isinstance(key, PublicKey):
+        raise InvalidToken(reason="header_jwk")
+    key.verify_encoded(signing_input, signature)
+    return JWS(parameters, base64url.decode(payload), key)
 
 
 def unverified_header(token: str | bytes) -> dict[str, Any]:
@@ -156,45 +185,61 @@ class CompactVerifier:
         self._proved: dict[bytes, ProtectedHeader] = {}
 
     def verify(self, token: bytes) -> tuple[ProtectedHeader, bytes]:
-        """Return the header and the payload segment, still encoded, of a token whose signature is right.
+        """Return the header and the payload of a token whose signature is right; the payload was not read before.
 
         The size must have been checked before, with `token_bytes`.
 
         Raises:
             InvalidToken: when anything is wrong.
         """
-        # Splitting from the outside finds at most two dots, however many a hostile token has.
-        signing_input, _, signature = token.rpartition(b".")
-        segment, dot, payload = signing_input.partition(b".")
-        if not dot or b"." in payload:
-            raise InvalidToken(reason="not_three_segments")
+        signing_input, segment, payload, signature = _split(token)
         header = self._proved.get(segment)
         if header is not None:
             header.verify(signing_input, signature)
-            return header, payload
+            return header, base64url.decode(payload)
         header = self._read_header(segment)
         header.verify(signing_input, signature)
         if len(self._proved) >= _MAX_REMEMBERED_HEADERS:
             self._proved.clear()
         self._proved[segment] = header
-        return header, payload
+        return header, base64url.decode(payload)
 
     def _read_header(self, segment: bytes) -> ProtectedHeader:
-        parameters = _decode_header(segment)
-        for name in _REFUSED_PARAMETERS:
-            if name in parameters:
-                raise InvalidToken(reason=f"header_{name}")
-        alg = parameters.get("alg")
-        if type(alg) is not str or alg not in self._algorithms:
-            raise InvalidToken(reason="alg_not_allowed")
-        kid = parameters.get("kid")
-        if "kid" in parameters and not (type(kid) is str and 0 < len(kid) <= MAX_KID_LENGTH):
-            raise InvalidToken(reason="header_kid")
-        typ = parameters.get("typ")
-        if "typ" in parameters and type(typ) is not str:
-            raise InvalidToken(reason="header_typ")
-        key = self._keys.find(kid, alg)
-        return ProtectedHeader(parameters, _media_type(typ), key, key.verify_encoded)
+        parameters = _read_parameters(segment, self._algorithms)
+        key = self._keys.find(parameters.get("kid"), parameters["alg"])
+        return ProtectedHeader(parameters, _media_type(parameters.get("typ")), key, key.verify_encoded)
+
+
+def _split(token: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """Return the signing input of a compact JWS and its segments: header, payload, signature.
+
+    Splitting from the outside finds at most two dots, however many a hostile token has.
+
+    Raises:
+        InvalidToken: when there are not three segments.
+    """
+    signing_input, _, signature = token.rpartition(b".")
+    segment, dot, payload = signing_input.partition(b".")
+    if not dot or b"." in payload:
+        raise InvalidToken(reason="not_three_segments")
+    return signing_input, segment, payload, signature
+
+
+def _read_parameters(segment: bytes, algorithms: frozenset[str]) -> dict[str, Any]:
+    """Return the parameters of a header after checking all that needs no key."""
+    parameters = _decode_header(segment)
+    for name in _REFUSED_PARAMETERS:
+        if name in parameters:
+            raise InvalidToken(reason=f"header_{name}")
+    alg = parameters.get("alg")
+    if type(alg) is not str or alg not in algorithms:
+        raise InvalidToken(reason="alg_not_allowed")
+    kid = parameters.get("kid")
+    if "kid" in parameters and not (type(kid) is str and 0 < len(kid) <= MAX_KID_LENGTH):
+        raise InvalidToken(reason="header_kid")
+    if "typ" in parameters and type(parameters["typ"]) is not str:
+        raise InvalidToken(reason="header_typ")
+    return parameters
 
 
 def _decode_header(segment: bytes) -> dict[str, Any]:

@@ -21,6 +21,13 @@ _MAX_REMEMBERED_TYPES: Final = 16
 _encode: Final = msgspec.json.Encoder().encode
 
 
+class _Issuer(msgspec.Struct):
+    iss: str
+
+
+_decode_issuer: Final = msgspec.json.Decoder(_Issuer).decode
+
+
 def sign(claims: Mapping[str, Any], key: SigningKey, *, typ: str) -> str:
     """Return the JWT of `claims`, signed by `key`, with `alg`, `kid` and `typ` in its header.
 
@@ -44,15 +51,14 @@ def _remember_header(key: SigningKey, typ: str) -> bytes:
     return header
 
 
-def decode_claims(payload: bytes) -> dict[str, Any]:
-    """Return the claims in the payload segment of a token whose signature was verified before.
+def decode_claims(text: bytes) -> dict[str, Any]:
+    """Return the claims that the payload of a token says.
 
     Raises:
-        InvalidToken: when the segment is not a strict JSON object in canonical base64url.
+        InvalidToken: when it is not a strict JSON object.
     """
-    data = base64url.decode(payload)
     try:
-        return decode_object(data, max_bytes=len(data))
+        return decode_object(text, max_bytes=len(text))
     except StrictJSONError as error:
         raise InvalidToken(reason=f"claims_{error.reason}") from None
 
@@ -66,4 +72,22 @@ def unverified_claims(token: str | bytes) -> dict[str, Any]:
     segments = token_bytes(token, MAX_TOKEN_BYTES).split(b".", 3)
     if len(segments) != 3:
         raise InvalidToken(reason="not_three_segments")
-    return decode_claims(segments[1])
+    return decode_claims(base64url.decode(segments[1]))
+
+
+def unverified_issuer(token: bytes) -> str:
+    """Return the `iss` that a token claims, for looking up who shall verify it, and for nothing else.
+
+    The size must have been checked before. The payload is not checked to be strict JSON here: the verifier that is
+    looked up reads the token anew, and demands its own issuer.
+
+    Raises:
+        InvalidToken: when the token has not three segments, or its payload no `iss` that is a string.
+    """
+    segments = token.split(b".", 3)
+    if len(segments) != 3:
+        raise InvalidToken(reason="not_three_segments")
+    try:
+        return _decode_issuer(base64url.decode(segments[1])).iss
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise InvalidToken(reason="claims_without_issuer", claim="iss") from None

@@ -36,6 +36,7 @@ NOT_FOUND: Final = "not_found"
 METHOD_NOT_ALLOWED: Final = "method_not_allowed"
 ORIGIN_REFUSED: Final = "origin_refused"
 STORAGE_UNAVAILABLE: Final = "storage_unavailable"
+KEYS_UNAVAILABLE: Final = "keys_unavailable"
 SERVER_ERROR: Final = "server_error"
 
 _CODES = (
@@ -164,6 +165,12 @@ _CODES = (
         503,
         "The database did not answer or could not make the change durable. Nothing was changed.",
         "Try again in a few seconds; an operator finds the cause in the server's log.",
+    ),
+    ErrorCode(
+        KEYS_UNAVAILABLE,
+        503,
+        "An API could not fetch the keys of the issuer, and has none left that it may still trust.",
+        "Try again in a few seconds; the log of the API says what went wrong when it fetched them.",
     ),
     ErrorCode(
         SERVER_ERROR,

@@ -32,6 +32,7 @@ from tokenward.server.storage.interface import Storage
 from tokenward.server.storage.migrate import check_migrated, known_migrations, migrate, plan
 from tokenward.server.storage.sqlite import open_sqlite
 from tokenward.server.token_issuer import TokenIssuer
+from tokenward.tokens.access_token import AccessToken
 from tokenward.tokens.verifier import TokenVerifier
 
 DATABASE = "tokenward.db"
@@ -66,7 +67,7 @@ class Services:
     sessions: Sessions
     login: Login
     login_throttle: LoginThrottle
-    verifier: TokenVerifier
+    verifier: TokenVerifier[AccessToken]
     guard: BearerGuard
 
 
@@ -217,6 +218,8 @@ def _build(
         audience=settings.audience or _NO_ISSUER,
         keys=ring.verification_keys,
         clock=clock,
+        # The clock that judges a token is the one that dated it.
+        leeway_seconds=0,
         revocations=revocations.revoked,
     )
     login_throttle = LoginThrottle(

@@ -3,56 +3,143 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Annotated, Any, ClassVar, Final, Self
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from tokenward.errors import ConfigurationError, InvalidToken
 from tokenward.jose import jwt
-from tokenward.jose.claims import check_string
-from tokenward.jose.keys import SigningKey
+from tokenward.jose.claims import LATEST_TIME, check_string, check_time
+from tokenward.jose.keys import SigningKey, VerificationKey
 from tokenward.protocol import names
-from tokenward.tokens.profiles import ACCESS_TOKEN
+from tokenward.tokens.verified_token import Expected, VerifiedToken
 
 # RFC 6749 section 3.3: printable ASCII without quote and backslash, divided by single spaces and nothing
 # else.
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")
-_REQUIRED: Final = frozenset(ACCESS_TOKEN.required)
 
 
-class AccessToken(msgspec.Struct, frozen=True, eq=False):
-    """A verified access token. It exists only after every check passed, and cannot be changed.
+class AccessToken(VerifiedToken, frozen=True, eq=False, kw_only=True, omit_defaults=True):
+    """A verified access token (RFC 9068): typ `at+jwt`, with `iss sub aud client_id exp iat jti`.
 
-    `claims` are all claims, read-only at every depth (lists became tuples); the attributes are the ones we
-    know. `exp` and `iat` are whole seconds. `kid` names the key that verified the token. `rsq` is None for
-    an issuer that does not follow our revocation design. A subject is a subject of its issuer: `iss` and
-    `sub` together name it, and whether it is a person or a client that acts for itself is told by
-    `client_id` being the subject.
+    `exp`, `iat` and `auth_time` are whole seconds. `rsq` is None for an issuer that does not follow our revocation
+    design. A subject is a subject of its issuer: `iss` and `sub` together name it, and whether it is a person or a
+    client that acts for itself is told by `client_id` being the subject.
     """
 
-    iss: str
+    types: ClassVar[frozenset[str | None]] = frozenset({names.ACCESS_TOKEN_TYPE})
+    required: ClassVar[tuple[str, ...]] = (
+        names.ISS,
+        names.SUB,
+        names.AUD,
+        names.EXP,
+        names.IAT,
+        names.JTI,
+        names.CLIENT_ID,
+    )
+
     sub: str
-    aud: tuple[str, ...]
     client_id: str
-    exp: int
-    iat: int
+    exp: Annotated[int, msgspec.Meta(ge=0, le=LATEST_TIME)]
+    iat: Annotated[int, msgspec.Meta(ge=0, le=LATEST_TIME)]
     jti: str
-    scope: frozenset[str]
-    sid: str | None
-    roles: tuple[str, ...]
-    rsq: int | None
-    kid: str
-    _claims: dict[str, Any]
+    _scope: str = msgspec.field(name="scope", default="")
+    sid: str | None = None
+    auth_time: Annotated[int, msgspec.Meta(ge=0, le=LATEST_TIME)] | None = None
+    acr: str | None = None
+    amr: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = ()
+    roles: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = ()
+    rsq: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
     @property
-    def claims(self) -> Mapping[str, Any]:
-        """All claims, read-only at every depth (lists are tuples); a new view at each call."""
-        view: Mapping[str, Any] = _read_only(self._claims)
-        return view
+    def scope(self) -> frozenset[str]:
+        """The values of the scope, each whole."""
+        return scope_values(self._scope)
 
     def __repr__(self) -> str:
-        return f"<AccessToken jti={self.jti!r} sub={self.sub!r} client_id={self.client_id!r}>"
+        return f"<{type(self).__name__} jti={self.jti!r} sub={self.sub!r} client_id={self.client_id!r}>"
+
+    @classmethod
+    def of_claims(cls, claims: dict[str, Any], *, aud: tuple[str, ...], key: VerificationKey) -> Self:
+        """Return the token after checking that each claim that we read is what it must be.
+
+        Raises:
+            InvalidToken: when one is not.
+        """
+        check_bearer(claims)
+        return cls(
+            iss=claims[names.ISS],
+            sub=check_string(claims, names.SUB),
+            _aud=aud,
+            client_id=check_string(claims, names.CLIENT_ID),
+            exp=int(claims[names.EXP]),
+            iat=int(claims[names.IAT]),
+            jti=check_string(claims, names.JTI),
+            _scope=" ".join(read_scope(claims, names.SCOPE)),
+            sid=check_string(claims, names.SID) if names.SID in claims else None,
+            auth_time=read_time(claims, names.AUTH_TIME),
+            acr=check_string(claims, names.ACR) if names.ACR in claims else None,
+            amr=read_names(claims, names.AMR),
+            roles=read_names(claims, names.ROLES),
+            rsq=_rsq(claims),
+            kid=key.kid,
+            _claims=claims,
+        )
+
+
+_REQUIRED: Final = frozenset(AccessToken.required)
+
+# What an ordinary token does not have, and what must not be null where it is.
+_OPTIONAL: Final = frozenset({names.NBF, names.CNF})
+_NULLABLE: Final = (names.SID, names.RSQ, names.AUTH_TIME, names.ACR)
+
+_decode: Final = msgspec.json.Decoder(AccessToken).decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def read_ordinary(
+    text: bytes, *, kid: str, expected: Expected, now: float
+) -> tuple[float, float, AccessToken] | None:
+    """Return when an ordinary access token is good and the token itself; None for any other, good or not.
+
+    The library checks all types at once while it parses. What is not ordinary is left to `AccessToken.of_payload`,
+    which also says what is wrong: so there is one place that refuses, and this one can only agree with it.
+
+    Raises:
+        InvalidToken: when the payload is no strict JSON object, or the scope none.
+    """
+    try:
+        token = _decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    # No member can be written in fewer letters than our encoder takes, escapes apart. So a text of that length has
+    # every member that we know once and no other one, and in plain ASCII no control character. It costs a third of
+    # what it takes to look for members named twice.
+    claims = None
+    if not (
+        len(_encode(token)) == len(text) and text.isascii() and b"\\" not in text and b"\x7f" not in text
+    ):
+        claims = jwt.decode_claims(text)
+        if not _OPTIONAL.isdisjoint(claims) or any(claims.get(name, "") is None for name in _NULLABLE):
+            return None
+        if not f"{token.sub}{token.client_id}{token.jti}{token.sid}".isprintable():
+            return None
+    issuer, audience, leeway, max_lifetime_seconds = expected
+    valid_from, valid_until = token.iat - leeway, token.exp + leeway
+    if (
+        token.iss != issuer
+        or token._aud != audience
+        or not valid_from <= now < valid_until
+        or not (token.sub and token.client_id and token.jti and token.sid != "")
+        or (max_lifetime_seconds is not None and token.exp - token.iat > max_lifetime_seconds)
+    ):
+        return None
+    scope_values(token._scope)
+    # The object is new, and nobody has seen it yet.
+    force_setattr(token, "kid", kid)
+    force_setattr(token, "_claims", text if claims is None else claims)
+    return valid_from, valid_until, token
 
 
 def encode_access_token(claims: Mapping[str, Any], key: SigningKey) -> str:
@@ -70,50 +157,41 @@ def encode_access_token(claims: Mapping[str, Any], key: SigningKey) -> str:
     exp, iat = claims[names.EXP], claims[names.IAT]
     if type(exp) is not int or type(iat) is not int or not 0 <= iat < exp:
         raise ConfigurationError("`iat` and `exp` must be whole seconds, and `exp` after `iat`.")
-    return jwt.sign(claims, key, typ=ACCESS_TOKEN.typ)
+    return jwt.sign(claims, key, typ=names.ACCESS_TOKEN_TYPE)
 
 
-def access_token_of(claims: dict[str, Any], *, aud: tuple[str, ...], kid: str) -> AccessToken:
-    """Return the access token that verified claims describe, after checking that each claim is what it must
-    be.
+def check_bearer(claims: Mapping[str, Any]) -> None:
+    """Check that the token is not bound to a key of its holder.
 
-    Signature, `typ`, `iss`, `aud` (whose names are given) and the times must have been checked before.
+    Nobody here has asked for the proof. As a bearer token it would be worth as much to a thief as to the holder (RFC
+    9449 section 7.2).
 
     Raises:
-        InvalidToken: when a required claim is missing, or one that we read is of the wrong type.
+        InvalidToken: when it has `cnf`.
     """
-    if names.IAT not in claims:
-        raise InvalidToken(reason="claim_missing", claim=names.IAT)
     if names.CNF in claims:
-        # The token is bound to a key of its holder, and nobody here has asked for the proof. As a bearer
-        # token it would be worth as much to a thief as to the holder (RFC 9449 section 7.2).
         raise InvalidToken(reason="proof_of_possession_missing", claim=names.CNF)
-    return AccessToken(
-        claims[names.ISS],
-        check_string(claims, names.SUB),
-        aud,
-        check_string(claims, names.CLIENT_ID),
-        int(claims[names.EXP]),
-        int(claims[names.IAT]),
-        check_string(claims, names.JTI),
-        _scope(claims),
-        check_string(claims, names.SID) if names.SID in claims else None,
-        _roles(claims),
-        _rsq(claims),
-        kid,
-        claims,
-    )
 
 
-def _scope(claims: dict[str, Any]) -> frozenset[str]:
-    scope = claims.get(names.SCOPE, "")
+def read_scope(claims: Mapping[str, Any], name: str) -> frozenset[str]:
+    """Return the values of a scope claim, none where it is absent.
+
+    Raises:
+        InvalidToken: when it is not a string in the form of RFC 6749 section 3.3.
+    """
+    scope = claims.get(name, "")
     if type(scope) is not str:
-        raise InvalidToken(reason="claim_not_a_scope", claim=names.SCOPE)
-    return _scope_values(scope)
+        raise InvalidToken(reason="claim_not_a_scope", claim=name)
+    return scope_values(scope)
 
 
 @lru_cache(maxsize=256)  # An issuer grants the same few combinations again and again.
-def _scope_values(scope: str) -> frozenset[str]:
+def scope_values(scope: str) -> frozenset[str]:
+    """Return the values of a scope.
+
+    Raises:
+        InvalidToken: when it is not in the form of RFC 6749 section 3.3.
+    """
     if scope == "":
         return frozenset()
     if not _SCOPE.fullmatch(scope):
@@ -121,31 +199,36 @@ def _scope_values(scope: str) -> frozenset[str]:
     return frozenset(scope.split(" "))
 
 
-def _roles(claims: dict[str, Any]) -> tuple[str, ...]:
-    if names.ROLES not in claims:
+def read_names(claims: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return a claim that is a list of names, empty where it is absent.
+
+    Raises:
+        InvalidToken: when it is anything but a list of strings that are not empty.
+    """
+    if name not in claims:
         return ()
-    roles = claims[names.ROLES]
-    if type(roles) is not list:
-        raise InvalidToken(reason="claim_not_a_list_of_names", claim=names.ROLES)
-    for role in roles:
-        if type(role) is not str or role == "":
-            raise InvalidToken(reason="claim_not_a_list_of_names", claim=names.ROLES)
-    return tuple(roles)
+    listed = claims[name]
+    if type(listed) is not list:
+        raise InvalidToken(reason="claim_not_a_list_of_names", claim=name)
+    for one in listed:
+        if type(one) is not str or one == "":
+            raise InvalidToken(reason="claim_not_a_list_of_names", claim=name)
+    return tuple(listed)
 
 
-def _rsq(claims: dict[str, Any]) -> int | None:
+def read_time(claims: Mapping[str, Any], name: str) -> int | None:
+    """Return a time in whole seconds, None where it is absent.
+
+    Raises:
+        InvalidToken: when it is no number, or none that a time can be.
+    """
+    return int(check_time(claims, name)) if name in claims else None
+
+
+def _rsq(claims: Mapping[str, Any]) -> int | None:
     if names.RSQ not in claims:
         return None
     rsq = claims[names.RSQ]
     if type(rsq) is not int or rsq < 0:
         raise InvalidToken(reason="claim_not_a_number", claim=names.RSQ)
     return rsq
-
-
-def _read_only(value: Any) -> Any:
-    """Return a view that cannot be changed: one verified token is handed to many requests."""
-    if type(value) is dict:
-        return MappingProxyType({name: _read_only(member) for name, member in value.items()})
-    if type(value) is list:
-        return tuple(_read_only(member) for member in value)
-    return value
