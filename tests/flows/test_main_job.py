@@ -7,7 +7,7 @@ from tests.flows.servers import ISSUER, PASSWORD, Server, installation
 from tokenward.clock import SystemClock
 from tokenward.errors import InvalidToken
 from tokenward.jose import JWKSet, unverified_header
-from tokenward.tokens import TokenVerifier
+from tokenward.tokens import AccessToken, TokenVerifier
 
 EMAIL = "Ada@Example.com"
 
@@ -16,7 +16,7 @@ async def get_jwk_set(client: Client) -> JWKSet:
     return JWKSet.parse((await client.request("GET", "/.well-known/jwks.json")).body)
 
 
-def verifier(keys: JWKSet) -> TokenVerifier:
+def verifier(keys: JWKSet) -> TokenVerifier[AccessToken]:
     return TokenVerifier(issuer=ISSUER, audience=ISSUER, keys=keys, clock=SystemClock())
 
 

@@ -87,7 +87,8 @@ def verifier(*keys: SigningKey, **settings: Any) -> TokenVerifier[AccessToken]:
     defaults: dict[str, Any] = {
         "issuer": ISSUER,
         "audience": AUDIENCE,
-        "keys": JWKSet(public(signing) for signing in keys or (key(),)),
+        # Mixed, so that attacks that a set of one kind alone would end get as far as they can.
+        "keys": JWKSet((public(signing) for signing in keys or (key(),)), insecure_mixed_symmetry=True),
         "clock": FakeClock(NOW),
         "leeway_seconds": 0,
     }

@@ -1,36 +1,34 @@
-"""JSON Web Keys: making, reading and naming them (RFC 7517, RFC 7518 section 6, RFC 8037, RFC 7638).
+"""JSON Web Keys: making, reading and naming them (RFC 7517, RFC 7518 section 6, RFC 8037, RFC 7638, RFC 9964).
 
-The key types themselves are in `keys`, and what makes a key too weak in `key_strength`; both are offered
-here too.
+Here are the choice of the one algorithm, and whether the key was published for this use. The key types and the members
+of each are in `keys`, and what makes a key too weak in `key_strength`; both are offered here too.
 """
 
-import secrets
 from collections.abc import Mapping
-from typing import Any, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-
-from tokenward.errors import ConfigurationError, InvalidToken
-from tokenward.jose import algorithms, base64url
-from tokenward.jose.key_strength import InvalidKey, check_ed25519_point, check_rsa_numbers
-from tokenward.jose.keys import (
-    ECPrivateKey,
-    ECPublicKey,
-    HMACKey,
-    Key,
-    OKPPrivateKey,
-    OKPPublicKey,
-    PrivateKey,
-    PublicKey,
-    RSAPrivateKey,
-    RSAPublicKey,
-    SigningKey,
-    VerificationKey,
-)
+from tokenward.errors import ConfigurationError
+from tokenward.jose import algorithms, keys
+from tokenward.jose.key_strength import InvalidKey, UnsupportedKey
+from tokenward.jose.keys import HMACKey, Key, PrivateKey, PublicKey, SigningKey, VerificationKey
 from tokenward.jose.thumbprint import thumbprint
 
+if TYPE_CHECKING:
+    from tokenward.jose.keys import (
+        AKPPrivateKey,
+        AKPPublicKey,
+        ECPrivateKey,
+        ECPublicKey,
+        OKPPrivateKey,
+        OKPPublicKey,
+        RSAPrivateKey,
+        RSAPublicKey,
+    )
+
 __all__ = [
+    "AKPPrivateKey",
+    "AKPPublicKey",
     "ECPrivateKey",
     "ECPublicKey",
     "HMACKey",
@@ -40,6 +38,7 @@ __all__ = [
     "OKPPublicKey",
     "PrivateKey",
     "PublicKey",
+    "PublishedPrivateKey",
     "RSAPrivateKey",
     "RSAPublicKey",
     "SigningKey",
@@ -51,29 +50,36 @@ __all__ = [
     "thumbprint",
 ]
 
-_MAX_MEMBER_LENGTH: Final = 2048
+# The module of each key type, in `keys`. It is imported when the first key of its type is.
+_MODULES: Final = {"RSA": "rsa", "EC": "ec", "OKP": "okp", "AKP": "akp", "oct": "hmac"}
+
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
-_ALGORITHM_OF: Final = {"RSA": algorithms.RS256, "EC": algorithms.ES256, "oct": algorithms.HS256}
 
 
-class UnsupportedKey(InvalidKey):
-    """A key that may be good, but of a type, curve, algorithm or use that is not ours to verify with."""
+class PublishedPrivateKey(InvalidKey):
+    """A key that was to be public came with its private part. Whoever has seen it can sign."""
 
 
 def generate(alg: str) -> SigningKey:
-    """Return a new random key for `alg`: 32 bytes for `HS256`, 2048 bits for `RS256`.
+    """Return a new random key for `alg`.
+
+    A secret is as long as the hash. An RSA key has 2048 bits for the algorithms with SHA-256, 3072 for the others.
+    `EdDSA` gives an Ed25519 key.
 
     Raises:
         ConfigurationError: when there is no such algorithm here.
+        UnsupportedKey: for ML-DSA, where `cryptography` does not have it.
     """
-    if alg == algorithms.HS256:
-        return HMACKey(secrets.token_bytes(32))
-    if alg == algorithms.RS256:
-        return RSAPrivateKey(rsa.generate_private_key(65537, 2048))
-    if alg == algorithms.ES256:
-        return ECPrivateKey(ec.generate_private_key(ec.SECP256R1()))
-    if alg in (algorithms.EDDSA, algorithms.ED25519):
-        return OKPPrivateKey(ed25519.Ed25519PrivateKey.generate(), alg=alg)
+    if alg in algorithms.HMAC:
+        return HMACKey.generate(alg)
+    if alg in algorithms.RSA:
+        return keys.RSAPrivateKey.generate(alg)
+    if alg in algorithms.ECDSA:
+        return keys.ECPrivateKey.generate(alg)
+    if alg in algorithms.EDWARDS:
+        return keys.OKPPrivateKey.generate(alg)
+    if alg in algorithms.ML_DSA:
+        return keys.AKPPrivateKey.generate(alg)
     known = ", ".join(sorted(algorithms.SUPPORTED))
     raise ConfigurationError(f"There is no signature algorithm {alg!r} here; these exist: {known}.")
 
@@ -82,72 +88,76 @@ def import_jwk(jwk: Mapping[str, Any], *, alg: str | None = None) -> Verificatio
     """Return the key that `jwk` describes, for verifying; `kty` `oct` gives an `HMACKey`.
 
     The algorithm follows from the key type and curve, and from `alg` in the JWK or the argument; it must be
-    the same in all of them. Whether the key belongs to the issuer that it is used for is not checked.
+    the same in all of them. An RSA key is for `RS256` and a secret for `HS256` when neither says which. Whether the
+    key belongs to the issuer that it is used for is not checked.
 
     Raises:
         UnsupportedKey: for a key type, curve, algorithm or use that is not ours.
-        InvalidKey: for a malformed or weak key, and for one with private members.
+        PublishedPrivateKey: for a key with private members.
+        InvalidKey: for a malformed or weak key.
     """
-    kty = _kty(jwk)
-    chosen = _choose_algorithm(jwk, kty, alg)
+    key_type = _key_type(jwk)
+    if jwk["kty"] != "oct" and not _PRIVATE_MEMBERS.isdisjoint(jwk):
+        raise PublishedPrivateKey("The JWK has private members; a public key is asked for here.")
+    chosen = _choose_algorithm(jwk, key_type.algorithms_of_jwk(jwk), alg)
     _check_purpose(jwk, "verify")
-    kid = jwk.get("kid")
-    if kty == "oct":
-        return HMACKey(_bytes(jwk, "k"), kid=kid)
-    if not _PRIVATE_MEMBERS.isdisjoint(jwk):
-        raise InvalidKey("The JWK has private members; a public key is asked for here.")
-    if kty == "RSA":
-        numbers = _rsa_numbers(jwk)
-        return RSAPublicKey(numbers.public_key(), kid=kid)
-    if kty == "EC":
-        return ECPublicKey(_ec_native(jwk), kid=kid)
-    return OKPPublicKey(_okp_native(jwk), alg=chosen, kid=kid)
+    return key_type.public_from_jwk(jwk, chosen, _kid(jwk))
 
 
 def import_private_jwk(jwk: Mapping[str, Any]) -> SigningKey:
     """Return the private key or the `HMACKey` that `jwk` describes, for signing.
 
-    The public members must belong to the private ones. RSA keys need all of `d p q dp dq qi`.
+    The public members must belong to the private ones. RSA keys need all of `d p q dp dq qi`, AKP keys `priv`.
 
     Raises:
         UnsupportedKey: for a key type, curve, algorithm or use that is not ours.
         InvalidKey: for a malformed or weak key, and for one without its private members.
     """
-    kty = _kty(jwk)
-    chosen = _choose_algorithm(jwk, kty, None)
+    key_type = _key_type(jwk)
+    chosen = _choose_algorithm(jwk, key_type.algorithms_of_jwk(jwk), None)
     _check_purpose(jwk, "sign")
-    kid = jwk.get("kid")
-    if kty == "oct":
-        return HMACKey(_bytes(jwk, "k"), kid=kid)
-    if kty == "RSA":
-        return RSAPrivateKey(_rsa_private_native(jwk), kid=kid)
-    if kty == "EC":
-        return ECPrivateKey(_ec_private_native(jwk), kid=kid)
-    private = ed25519.Ed25519PrivateKey.from_private_bytes(_bytes(jwk, "d", length=32))
-    if private.public_key() != _okp_native(jwk):
-        raise InvalidKey("The public part of the JWK does not belong to its private part.")
-    return OKPPrivateKey(private, alg=chosen, kid=kid)
+    return key_type.private_from_jwk(jwk, chosen, _kid(jwk))
 
 
-def _kty(jwk: Mapping[str, Any]) -> str:
+class _KeyType(Protocol):
+    """What the module of each key type has."""
+
+    def algorithms_of_jwk(self, jwk: Mapping[str, Any], /) -> tuple[str, ...]: ...
+
+    def public_from_jwk(self, jwk: Mapping[str, Any], alg: str, kid: str | None, /) -> VerificationKey: ...
+
+    def private_from_jwk(self, jwk: Mapping[str, Any], alg: str, kid: str | None, /) -> SigningKey: ...
+
+
+def _key_type(jwk: Mapping[str, Any]) -> _KeyType:
     kty = jwk.get("kty")
-    if kty not in ("RSA", "EC", "OKP", "oct"):
-        raise UnsupportedKey("The key type (`kty`) is not one of RSA, EC, OKP and oct.")
-    return str(kty)
+    if type(kty) is not str or kty not in _MODULES:
+        raise UnsupportedKey(f"The key type (`kty`) is not one of {', '.join(_MODULES)}.")
+    return cast("_KeyType", import_module(f"{keys.__name__}.{_MODULES[kty]}"))
 
 
-def _choose_algorithm(jwk: Mapping[str, Any], kty: str, asked: str | None) -> str:
-    """Return the algorithm of the key, which its type and curve allow, and which nothing contradicts."""
-    if kty == "EC" and jwk.get("crv") != "P-256":
-        raise UnsupportedKey("The curve of an EC key must be P-256.")
-    if kty == "OKP" and jwk.get("crv") != "Ed25519":
-        raise UnsupportedKey("The curve of an OKP key must be Ed25519.")
-    possible = algorithms.names_of(_ALGORITHM_OF.get(kty, algorithms.EDDSA))
-    named = jwk.get("alg", asked)
-    for name in (named, asked):
-        if name is not None and not (type(name) is str and name in possible):
-            raise UnsupportedKey(f"A key of this type and curve is for {' or '.join(sorted(possible))} only.")
-    return str(named) if named is not None else _ALGORITHM_OF.get(kty, algorithms.EDDSA)
+def _kid(jwk: Mapping[str, Any]) -> str | None:
+    if "kid" not in jwk:
+        return None
+    kid = jwk["kid"]
+    if type(kid) is not str:
+        raise InvalidKey("The `kid` of the JWK is no string.")
+    return kid
+
+
+def _choose_algorithm(jwk: Mapping[str, Any], possible: tuple[str, ...], asked: str | None) -> str:
+    """Return the one of the possible algorithms that the JWK or the caller names, or the first of them."""
+    names = [jwk["alg"]] if "alg" in jwk else []
+    if asked is not None:
+        names.append(asked)
+    for name in names:
+        if type(name) is not str or name not in possible:
+            raise UnsupportedKey(f"A key of this type and curve is for {' or '.join(possible)} only.")
+    if not names:
+        return possible[0]
+    if names[-1] not in algorithms.names_of(names[0]):
+        raise UnsupportedKey(f"The JWK is for another algorithm than {asked}, which is asked for.")
+    return str(names[0])
 
 
 def _check_purpose(jwk: Mapping[str, Any], operation: str) -> None:
@@ -164,75 +174,9 @@ def _check_purpose(jwk: Mapping[str, Any], operation: str) -> None:
             raise UnsupportedKey(f"The key is not for this operation: `key_ops` lacks {operation!r}.")
 
 
-def _bytes(jwk: Mapping[str, Any], name: str, *, length: int | None = None) -> bytes:
-    value = jwk.get(name)
-    if type(value) is not str or not value.isascii():
-        raise InvalidKey(f"The JWK lacks `{name}`, or it is not a base64url string.")
-    if len(value) > _MAX_MEMBER_LENGTH:
-        raise InvalidKey(f"`{name}` of the JWK is too long.")
-    try:
-        data = base64url.decode(value.encode("ascii"))
-    except InvalidToken:
-        raise InvalidKey(f"`{name}` of the JWK is not canonical base64url.") from None
-    if length is not None and len(data) != length:
-        raise InvalidKey(f"`{name}` of the JWK has {len(data)} bytes; it must have {length}.")
-    return data
+if not TYPE_CHECKING:
 
-
-def _number(jwk: Mapping[str, Any], name: str) -> int:
-    """Read a Base64urlUInt: big-endian, in as few bytes as possible (RFC 7518 section 2)."""
-    data = _bytes(jwk, name)
-    if not data or data[0] == 0:
-        raise InvalidKey(f"`{name}` of the JWK is empty or begins with a zero byte.")
-    return int.from_bytes(data, "big")
-
-
-def _rsa_numbers(jwk: Mapping[str, Any]) -> rsa.RSAPublicNumbers:
-    numbers = rsa.RSAPublicNumbers(_number(jwk, "e"), _number(jwk, "n"))
-    check_rsa_numbers(numbers)
-    return numbers
-
-
-def _rsa_private_native(jwk: Mapping[str, Any]) -> rsa.RSAPrivateKey:
-    if "oth" in jwk:
-        raise UnsupportedKey("RSA keys of more than two primes are not supported.")
-    numbers = rsa.RSAPrivateNumbers(
-        p=_number(jwk, "p"),
-        q=_number(jwk, "q"),
-        d=_number(jwk, "d"),
-        dmp1=_number(jwk, "dp"),
-        dmq1=_number(jwk, "dq"),
-        iqmp=_number(jwk, "qi"),
-        public_numbers=_rsa_numbers(jwk),
-    )
-    try:
-        return numbers.private_key()
-    except (ValueError, UnsupportedAlgorithm):
-        raise InvalidKey("The members of the RSA key do not belong together.") from None
-
-
-def _ec_native(jwk: Mapping[str, Any]) -> ec.EllipticCurvePublicKey:
-    x = int.from_bytes(_bytes(jwk, "x", length=32), "big")
-    y = int.from_bytes(_bytes(jwk, "y", length=32), "big")
-    try:
-        # The library refuses a point that is not on the curve; with such points a private key can be read
-        # out.
-        return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
-    except ValueError:
-        raise InvalidKey("The point of the EC key is not on the curve P-256.") from None
-
-
-def _ec_private_native(jwk: Mapping[str, Any]) -> ec.EllipticCurvePrivateKey:
-    value = int.from_bytes(_bytes(jwk, "d", length=32), "big")
-    if not 0 < value < algorithms.P256_ORDER:
-        raise InvalidKey("The private part of the EC key is not in the range of the curve P-256.")
-    private = ec.derive_private_key(value, ec.SECP256R1())
-    if private.public_key() != _ec_native(jwk):
-        raise InvalidKey("The public part of the JWK does not belong to its private part.")
-    return private
-
-
-def _okp_native(jwk: Mapping[str, Any]) -> ed25519.Ed25519PublicKey:
-    encoded = _bytes(jwk, "x", length=32)
-    check_ed25519_point(encoded)
-    return ed25519.Ed25519PublicKey.from_public_bytes(encoded)
+    def __getattr__(name: str) -> Any:
+        if name not in keys.IMPORTED_ON_FIRST_USE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(keys, name)

@@ -99,7 +99,8 @@ def verify_with_own_key(
     """Return a JWS that was verified with the public key in its own header, `jwk`; for DPoP proofs alone.
 
     Anybody can make one: it shows that its sender holds the key, and nothing else. `typ` is demanded, in lower case
-    and without `application/`, so that no such object passes for a token, and no token for such an object.
+    and without `application/`, so that no such object passes for a token, and no token for such an object. The `kid` of
+    the returned key is its RFC 7638 thumbprint.
 
     Raises:
         InvalidToken: when anything is wrong with it.
@@ -109,15 +110,26 @@ def verify_with_own_key(
     kind = _media_type(parameters.get("typ"))
     if kind != typ:
         raise InvalidToken(reason="typ_missing" if kind is None else "typ_mismatch")
-    jwk = parameters.get("jwk")
-    try:
-        key = import_jwk(jwk, alg=parameters["alg"]) if type(jwk) is dict else None
-    except InvalidKey:
-        key = None
-    if not isinstance(key, PublicKey):
-        raise InvalidToken(reason="header_jwk")
+    key = _own_key(parameters)
     key.verify_encoded(signing_input, signature)
     return JWS(parameters, base64url.decode(payload), key)
+
+
+def _own_key(parameters: Mapping[str, Any]) -> PublicKey:
+    """Return the key that a header brings along; its `kid` is its thumbprint, whatever the JWK says of itself.
+
+    With the `kid` of the JWK the thief of a token could call his own key by the thumbprint of the owner's.
+    """
+    jwk = parameters.get("jwk")
+    try:
+        if type(jwk) is dict:
+            nameless = {name: member for name, member in jwk.items() if name != "kid"}
+            key = import_jwk(nameless, alg=parameters["alg"])
+            if isinstance(key, PublicKey):
+                return key
+    except InvalidKey:
+        pass  # What is wrong with it is told below, in one way.
+    raise InvalidToken(reason="header_jwk")
 
 
 def unverified_header(token: str | bytes) -> dict[str, Any]:
@@ -139,11 +151,14 @@ def token_bytes(token: str | bytes, max_bytes: int) -> bytes:
         InvalidToken: for another type, text that is not ASCII, and a token over `max_bytes`.
     """
     if type(token) is str:
+        # Before the text becomes bytes: copying megabytes costs more than refusing them.
+        if len(token) > max_bytes:
+            raise InvalidToken(reason="too_large")
         try:
-            token = token.encode("ascii")
+            return token.encode("ascii")
         except UnicodeEncodeError:
             raise InvalidToken(reason="not_ascii") from None
-    elif type(token) is not bytes:
+    if type(token) is not bytes:
         raise InvalidToken(reason="not_a_string")
     if len(token) > max_bytes:
         raise InvalidToken(reason="too_large")
@@ -213,16 +228,16 @@ class CompactVerifier:
 def _split(token: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     """Return the signing input of a compact JWS and its segments: header, payload, signature.
 
-    Splitting from the outside finds at most two dots, however many a hostile token has.
+    However many dots a hostile token has, it is cut at three of them at most.
 
     Raises:
         InvalidToken: when there are not three segments.
     """
-    signing_input, _, signature = token.rpartition(b".")
-    segment, dot, payload = signing_input.partition(b".")
-    if not dot or b"." in payload:
-        raise InvalidToken(reason="not_three_segments")
-    return signing_input, segment, payload, signature
+    try:
+        segment, payload, signature = token.split(b".", 3)
+    except ValueError:
+        raise InvalidToken(reason="not_three_segments") from None
+    return token[: -1 - len(signature)], segment, payload, signature
 
 
 def _read_parameters(segment: bytes, algorithms: frozenset[str]) -> dict[str, Any]:

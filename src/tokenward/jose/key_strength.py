@@ -1,46 +1,33 @@
 """Which keys are refused before they can do anything: weak, malformed, or of another kind than said.
 
-RFC 7518 sections 3.2, 3.3 and 3.4, RFC 8725 sections 3.2 and 3.5, NIST SP 800-131A.
+RFC 7518 sections 3.2, 3.3 and 3.4, RFC 8032 sections 5.1.3 and 5.2.3, RFC 8725 sections 3.2 and 3.5, NIST SP 800-131A.
 """
 
-import base64
 import binascii
+import math
 import re
 from collections.abc import Callable
-from typing import Final
-
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
-from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 from tokenward.errors import ConfigurationError
+from tokenward.jose.edwards import Edwards
 
-MIN_HMAC_BYTES: Final = 32
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+
 MIN_RSA_BITS: Final = 2048
 MAX_RSA_BITS: Final = 8192
 
-_PEM: Final = re.compile(rb"-{4,5} ?BEGIN ")
-_OPENSSH: Final = re.compile(rb"(?:ssh-|ecdsa-sha2-|sk-ssh-|sk-ecdsa-)[a-z0-9@.-]+[ \t]+AAAA", re.IGNORECASE)
-_OPENSSH_BLOB: Final = re.compile(rb"\0\0\0.(?:ssh-|ecdsa-sha2-|sk-ssh-|sk-ecdsa-)", re.DOTALL)
-_JWK: Final = re.compile(rb'^[\[{].*"(?:kty|keys)"\s*:', re.DOTALL)
-_WHITE_SPACE: Final = re.compile(rb"\s+")
+# What a secret must not look like. These are compiled on first use, since most programs have no secret to look at.
+_PEM: Final = rb"-{4,5} ?BEGIN "
+_OPENSSH: Final = rb"(?i:ssh-|ecdsa-sha2-|sk-ssh-|sk-ecdsa-)[a-zA-Z0-9@.-]+[ \t]+AAAA"
+_OPENSSH_BLOB: Final = rb"(?s)\0\0\0.(?:ssh-|ecdsa-sha2-|sk-ssh-|sk-ecdsa-)"
+_JWK: Final = rb'(?s)[\[{].*"(?:kty|keys)"\s*:'
+_TO_STANDARD_ALPHABET: Final = bytes.maketrans(b"-_", b"+/")
 
-# The five y coordinates of the eight points of small order on edwards25519. A key that is one of them
-# verifies signatures that nobody had to make.
-_ED25519_PRIME: Final = 2**255 - 19
-_ED25519_SMALL_ORDER: Final = frozenset(
-    {
-        0,
-        1,
-        _ED25519_PRIME - 1,
-        int.from_bytes(
-            bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"
-        ),
-        int.from_bytes(
-            bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"
-        ),
-    }
-)
+_ROCA_GENERATOR: Final = 65537
+_ROCA_LARGEST_PRIME: Final = 167
 
 
 class InvalidKey(ConfigurationError):
@@ -49,8 +36,12 @@ class InvalidKey(ConfigurationError):
     description = "The key cannot be used."
 
 
-def check_hmac_secret(secret: bytes) -> None:
-    """Refuse a secret that can be guessed, or that is really the public half of something.
+class UnsupportedKey(InvalidKey):
+    """A key that may be good, but of a type, curve, algorithm or use that is not ours to verify with."""
+
+
+def check_hmac_secret(secret: bytes, min_bytes: int) -> None:
+    """Refuse a secret that is shorter than the hash, can be guessed, or is really the public half of something.
 
     An HMAC keyed with a public key is the oldest attack on JWT: everybody has that key. So nothing that
     reads as a PEM, DER, OpenSSH or JWK key, also inside base64 or hexadecimal, becomes a secret.
@@ -58,9 +49,9 @@ def check_hmac_secret(secret: bytes) -> None:
     Raises:
         InvalidKey: with what is wrong.
     """
-    if len(secret) < MIN_HMAC_BYTES:
+    if len(secret) < min_bytes:
         raise InvalidKey(
-            f"The HMAC secret has {len(secret)} bytes; it must have at least {MIN_HMAC_BYTES} random ones."
+            f"The HMAC secret has {len(secret)} bytes; it must have at least {min_bytes} random ones."
         )
     if any(secret[period:] == secret[:-period] for period in range(1, len(secret) // 2 + 1)):
         raise InvalidKey("The HMAC secret repeats itself; it must be random.")
@@ -69,31 +60,37 @@ def check_hmac_secret(secret: bytes) -> None:
     for spelling in _spellings(secret):
         if _is_asymmetric(spelling):
             raise InvalidKey(
-                "The HMAC secret is an asymmetric key or a certificate, which is not secret at all."
+                "The HMAC secret is an asymmetric key or a certificate, which is not secret at all; "
+                "it must be random bytes."
             )
 
 
 def _spellings(secret: bytes) -> list[bytes]:
     """Return the secret itself and what it spells in base64, base64url and hexadecimal."""
     spellings = [secret]
-    compact = _WHITE_SPACE.sub(b"", secret.strip(b"\0\xef\xbb\xbf")).rstrip(b"=")
-    decoders: list[Callable[[bytes], bytes]] = [
-        lambda text: base64.b64decode(text + b"=" * (-len(text) % 4), validate=True),
-        lambda text: base64.b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True),
-        binascii.unhexlify,
-    ]
-    for decode in decoders:
+    compact = b"".join(secret.strip(b"\0\xef\xbb\xbf").split()).rstrip(b"=")
+    padded = compact.translate(_TO_STANDARD_ALPHABET) + b"=" * (-len(compact) % 4)
+    for decode, text in ((_from_base64, padded), (binascii.unhexlify, compact)):
         try:
-            spellings.append(decode(compact))
-        except (binascii.Error, ValueError):
+            spellings.append(decode(text))
+        except ValueError:
             continue
     return spellings
+
+
+def _from_base64(text: bytes) -> bytes:
+    return binascii.a2b_base64(text, strict_mode=True)
 
 
 def _is_asymmetric(data: bytes) -> bool:
     # Without NUL bytes, UTF-16 and a trailing terminator read like plain text.
     text = data.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\v\f")
-    if _PEM.search(text) or _OPENSSH.search(text) or _OPENSSH_BLOB.match(data) or _JWK.match(text):
+    if (
+        re.search(_PEM, text)
+        or re.search(_OPENSSH, text)
+        or re.match(_OPENSSH_BLOB, data)
+        or re.match(_JWK, text)
+    ):
         return True
     return _is_der(data)
 
@@ -103,7 +100,9 @@ def _is_der(data: bytes) -> bool:
     data = data.lstrip(b" \t\r\n")
     if len(data) < 4 or data[0] != 0x30:
         return False
-    # Imported here, because it takes long and only a secret that begins like DER needs it.
+    # Imported here, because they take long and only a secret that begins like DER needs them.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
     from cryptography.x509 import load_der_x509_certificate
 
     # The length field says where the structure ends; what was appended must not hide it.
@@ -112,7 +111,8 @@ def _is_der(data: bytes) -> bool:
     der = data[: 2 + size_of_length + length]
     loaders: list[Callable[[bytes], object]] = [
         load_der_public_key,
-        lambda blob: load_der_private_key(blob, None),
+        # Whether it is a good private key does not matter, and takes long to tell.
+        lambda blob: load_der_private_key(blob, None, unsafe_skip_rsa_key_validation=True),
         load_der_x509_certificate,
     ]
     for load in loaders:
@@ -127,8 +127,8 @@ def _is_der(data: bytes) -> bool:
     return False
 
 
-def check_rsa_numbers(numbers: RSAPublicNumbers) -> None:
-    """Refuse an RSA key that is too short, too long to be cheap, or has a dangerous exponent.
+def check_rsa_numbers(numbers: "RSAPublicNumbers") -> None:
+    """Refuse an RSA key that is too short, too long to be cheap, has a dangerous exponent, or was made by ROCA.
 
     Raises:
         InvalidKey: with what is wrong.
@@ -141,18 +141,62 @@ def check_rsa_numbers(numbers: RSAPublicNumbers) -> None:
     # An exponent of 3 makes padding mistakes fatal, and a huge one makes each verification costly.
     if numbers.e % 2 == 0 or not 3 < numbers.e < 2**32:
         raise InvalidKey("The RSA exponent must be odd, greater than 3 and less than 2**32; 65537 is usual.")
+    if _has_roca_fingerprint(numbers.n):
+        raise InvalidKey(
+            "The RSA key was made by faulty hardware (ROCA) and can be factored; make a new one."
+        )
 
 
-def check_ed25519_point(encoded: bytes) -> None:
-    """Refuse an Ed25519 public key that is not canonical, or of small order (RFC 8032 section 5.1.3).
+@cache
+def _roca_logarithms() -> list[tuple[int, int, dict[int, int]]]:
+    """Return for each small odd prime: it, the order of the generator, and the logarithm of each of its powers."""
+    tables = []
+    for prime in range(3, _ROCA_LARGEST_PRIME + 1, 2):
+        if all(prime % divisor for divisor in range(3, math.isqrt(prime) + 1, 2)):
+            logarithms: dict[int, int] = {}
+            power = 1
+            while power not in logarithms:
+                logarithms[power] = len(logarithms)
+                power = power * _ROCA_GENERATOR % prime
+            tables.append((prime, len(logarithms), logarithms))
+    return tables
+
+
+def _has_roca_fingerprint(modulus: int) -> bool:
+    """Say whether `modulus` is a power of 65537 modulo the product of the primes to 167 (CVE-2017-15361).
+
+    A library in many smart cards and TPMs made both primes of a key powers of 65537 modulo a product of the first
+    primes, of more of them the longer the key. So the modulus is one too, and that makes it possible to factor it.
+    Of other keys one in about 2**150 looks like this.
+    """
+    exponent, period = 0, 1
+    for prime, order, logarithms in _roca_logarithms():
+        logarithm = logarithms.get(modulus % prime)
+        if logarithm is None:
+            return False
+        # One exponent must fit all primes: it is known modulo `period` from those before, now modulo `order` too.
+        shared = math.gcd(period, order)
+        if (logarithm - exponent) % shared:
+            return False
+        rest = order // shared
+        exponent += period * ((logarithm - exponent) // shared * pow(period // shared, -1, rest) % rest)
+        period *= rest
+    return True
+
+
+def check_edwards_point(curve: Edwards, encoded: bytes) -> None:
+    """Refuse a public key that is no point of the curve, is not in canonical form, or is of small order.
 
     Raises:
         InvalidKey: with what is wrong.
     """
-    if len(encoded) != 32:
-        raise InvalidKey(f"The Ed25519 public key has {len(encoded)} bytes; it must have 32.")
-    y = int.from_bytes(encoded, "little") & (2**255 - 1)
-    if y >= _ED25519_PRIME:
-        raise InvalidKey("The Ed25519 public key is not in canonical form.")
-    if y in _ED25519_SMALL_ORDER:
-        raise InvalidKey("The Ed25519 public key is a point of small order.")
+    if len(encoded) != curve.size:
+        raise InvalidKey(f"The {curve.name} public key has {len(encoded)} bytes; it must have {curve.size}.")
+    y = curve.y_of(encoded)
+    if y >= curve.prime:
+        raise InvalidKey(f"The {curve.name} public key is not in canonical form.")
+    # One of these verifies signatures that nobody had to make.
+    if y in curve.small_order:
+        raise InvalidKey(f"The {curve.name} public key is a point of small order.")
+    if not curve.has_point(y):
+        raise InvalidKey(f"The {curve.name} public key is not a point on the curve.")

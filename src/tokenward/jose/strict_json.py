@@ -5,7 +5,6 @@ infinity, integers of 64 bits, bounded size, depth and number of members, nothin
 and an API that read different meanings out of one token are a way around the gateway.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, Final, NoReturn
@@ -19,14 +18,14 @@ MAX_MEMBERS: Final = 512
 
 _MAX_NUMBER_LENGTH: Final = 40
 _SMALLEST_INTEGER: Final = -(2**63)
-_LARGEST_INTEGER: Final = 2**63 - 1
+LARGEST_INTEGER: Final = 2**63 - 1
 
 # What the fast parser takes: values whose integers have 64 bits, nested as deep as ordinary claims are. The
 # parser checks types while it parses, so this costs nothing; a schema cannot be recursive, so each level is
 # written out.
 _FAST_DEPTH: Final = 5
 _scalar: Any = (
-    str | Annotated[int, msgspec.Meta(ge=_SMALLEST_INTEGER, le=_LARGEST_INTEGER)] | float | bool | None
+    str | Annotated[int, msgspec.Meta(ge=_SMALLEST_INTEGER, le=LARGEST_INTEGER)] | float | bool | None
 )
 _value: Any = _scalar
 for _ in range(_FAST_DEPTH - 1):
@@ -102,7 +101,7 @@ def _check_limits(value: dict[str, Any] | list[Any], depth: int, members: int) -
         if kind is str:
             continue
         if kind is int:
-            if not _SMALLEST_INTEGER <= item <= _LARGEST_INTEGER:
+            if not _SMALLEST_INTEGER <= item <= LARGEST_INTEGER:
                 raise StrictJSONError("number_out_of_range")
         elif kind is dict or kind is list:
             members = _check_limits(item, depth - 1, members)
@@ -111,6 +110,9 @@ def _check_limits(value: dict[str, Any] | list[Any], depth: int, members: int) -
 
 def _decode_slowly(data: bytes) -> Any:
     """Parse any text there is, and watch for members named twice."""
+    # Imported here, since it takes long and few texts come this way.
+    import json
+
     try:
         text = data.decode("utf-8")
         value = json.loads(

@@ -1,4 +1,4 @@
-"""The thumbprint of a JWK: a name that follows from the key itself (RFC 7638, RFC 8037 section 2)."""
+"""The thumbprint of a JWK: a name that follows from the key itself (RFC 7638, RFC 8037 section 2, RFC 9964)."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from tokenward.jose.key_strength import InvalidKey
 
 # The members that make the key, in the alphabetical order in which they are hashed.
 _MEMBERS: Final = {
+    "AKP": ("alg", "kty", "pub"),
     "EC": ("crv", "kty", "x", "y"),
     "OKP": ("crv", "kty", "x"),
     "RSA": ("e", "kty", "n"),

@@ -105,7 +105,7 @@ class DPoPProofVerifier:
             raise InvalidToken(reason="expired", claim=names.IAT)
         _check_text(claims, names.NONCE, nonce)
         if access_token is not None:
-            digest = hashlib.sha256(access_token.encode()).digest()
+            digest = hashlib.sha256(access_token.encode(errors="surrogatepass")).digest()
             _check_text(claims, "ath", base64url.encode(digest).decode())
         told = check_string(claims, names.NONCE) if names.NONCE in claims else None
         return DPoPProof(jkt=jws.key.kid, jti=jti, htm=htm, htu=htu, iat=iat, nonce=told)
@@ -114,11 +114,11 @@ class DPoPProofVerifier:
 def _check_text(claims: dict[str, Any], name: str, expected: str | None) -> None:
     if expected is None:
         return
-    if not compare_digest(check_string(claims, name).encode(), expected.encode()):
+    if not compare_digest(check_string(claims, name).encode(), expected.encode(errors="surrogatepass")):
         raise InvalidToken(reason=f"{name}_mismatch", claim=name)
 
 
-def _address(url: str) -> tuple[str, str, int | None, str]:
+def _address(url: str) -> tuple[str, str, int, str]:
     """Return what of an address counts: scheme, host, port and path (RFC 3986 sections 6.2.2 and 6.2.3)."""
     try:
         parts = urlsplit(url)
@@ -127,4 +127,6 @@ def _address(url: str) -> tuple[str, str, int | None, str]:
         raise InvalidToken(reason="address_mismatch", claim="htu") from None
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc:
         raise InvalidToken(reason="address_mismatch", claim="htu")
-    return parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme], parts.path or "/"
+    if port is None:
+        port = _DEFAULT_PORTS[parts.scheme]
+    return parts.scheme, parts.hostname, port, parts.path or "/"

@@ -97,7 +97,8 @@ class SecurityEventToken(VerifiedToken, frozen=True, eq=False, kw_only=True):
         Raises:
             InvalidToken: when one is no time, or excludes `now`.
         """
-        if names.EXP in claims:
+        # Where lifetimes are limited, one without an end is too long.
+        if names.EXP in claims or expected.max_lifetime_seconds is not None:
             return super().check_window(claims, expected=expected, now=now)
         valid_from = check_time(claims, names.IAT) - expected.leeway
         if names.NBF in claims:

