@@ -1,6 +1,7 @@
-"""`python -m benchmarks [--suite server|storage] [--quick]`; see benchmarks/README.md."""
+"""`python -m benchmarks [--suite server|storage|jose] [--quick]`; see benchmarks/README.md."""
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -37,9 +38,25 @@ def run_storage_suite() -> int:
     return done.returncode
 
 
+def run_jose_suite(*, quick: bool) -> int:
+    """Print the table; a full run is also written to results/jose.json."""
+    from benchmarks import jose_suite
+    from benchmarks.jose_report import print_rows, write_rows
+
+    started, load = time.monotonic(), os.getloadavg()[0]
+    size = jose_suite.QUICK if quick else jose_suite.FULL
+    rows = jose_suite.run(size)
+    print_rows(rows)
+    print(f"\n{time.monotonic() - started:.0f} s")
+    if not quick:
+        write_rows(rows, RESULTS / "jose.json", rounds=size.rounds, load_before=load)
+        print(f"written: {(RESULTS / 'jose.json').relative_to(ROOT)}")
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--suite", choices=("server", "storage"), default="server")
+    parser.add_argument("--suite", choices=("server", "storage", "jose"), default="server")
     parser.add_argument(
         "--quick", action="store_true", help="try the harness: short, inexact, nothing written"
     )
@@ -48,6 +65,8 @@ def main() -> int:
         parser.error("the benchmarks read /proc and so need Linux")
     if arguments.suite == "storage":
         return run_storage_suite()
+    if arguments.suite == "jose":
+        return run_jose_suite(quick=arguments.quick)
     return run_server_suite(quick=arguments.quick)
 
 
