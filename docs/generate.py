@@ -32,6 +32,9 @@ from tokenward.server.settings import settings_reference
 
 FOLDER = Path(__file__).parent / "reference"
 _NOTE = "Generated from the code; do not edit by hand."
+# Pages that are made by what they tell of, with the other libraries and node at hand.
+_MADE_BY_TESTS = {"attacks.md", "conformance.md"}
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
 _COMMAND = "Write it anew with: .venv/bin/python docs/generate.py"
 
 
@@ -253,8 +256,8 @@ def python_page() -> str:
         "",
         _NOTE,
         "",
-        "`pip install tokenward` brings these packages, `cryptography` and `msgspec`. None of them touches the",
-        "network, the disk or an event loop. What is not on this page is not public.",
+        "`pip install tokenward` brings these packages, `cryptography` and `msgspec`. Nothing but `RemoteJWKSet` and",
+        "`AsyncRemoteJWKSet` touches the network. What is not on this page is not public.",
         "",
     ]
     public: dict[types.ModuleType, tuple[str, ...]] = {
@@ -290,38 +293,59 @@ def _class(name: str, thing: type) -> Iterator[str]:
     shown = constructor is not None and not issubclass(thing, Exception)
     yield f"### class `{name}{f'({_parameters(constructor)}' if shown and constructor else ''}`\n"
     yield _prose(inspect.getdoc(thing) or "") + "\n"
-    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(thing))).body
-    fields = [ast.unparse(node) for node in ast.iter_child_nodes(tree) if isinstance(node, ast.AnnAssign)]
-    if fields := [field for field in fields if not field.startswith("_")]:
+    if fields := [field for field in _attributes(thing) if not field.startswith("_")]:
         yield "Attributes: " + ", ".join(f"`{field}`" for field in fields) + ".\n"
     methods = [method for method in functions.values() if not method.name.startswith("_")]
     for method in methods:
         decorators = [ast.unparse(decorator) for decorator in method.decorator_list]
         parameters = "" if "property" in decorators else f"({_parameters(method)}"
         kind = "class method " if "classmethod" in decorators else ""
+        kind = "coroutine " if isinstance(method, ast.AsyncFunctionDef) else kind
         documented = _prose(ast.get_docstring(method) or "", within_list=True)
         yield f"- {kind}`{method.name}{parameters}`: {documented}"
     if methods:
         yield ""
 
 
-def _own_and_inherited(thing: type) -> Iterator[ast.FunctionDef]:
-    """The methods of a class, those of our own base classes first; a later one of the same name wins."""
+def _own_and_inherited(thing: type) -> Iterator[_Function]:
+    """The methods of a class, those of our own base classes first; a later one of the same name wins.
+
+    Of a profile only what its tokens have: the rest says how it is checked, and stands at `VerifiedToken` once.
+    """
+    is_profile = issubclass(thing, tokens.VerifiedToken) and thing is not tokens.VerifiedToken
     for kind in reversed(thing.__mro__):
         if kind.__module__.startswith("tokenward."):
             (tree,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-            yield from (node for node in ast.iter_child_nodes(tree) if isinstance(node, ast.FunctionDef))
+            for node in ast.iter_child_nodes(tree):
+                if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    continue
+                decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+                if "overload" not in decorators and not (is_profile and "property" not in decorators):
+                    yield node
 
 
-def _function(thing: Callable[..., Any]) -> ast.FunctionDef:
+def _attributes(thing: type) -> Iterator[str]:
+    """The fields of a class as the source spells them, those of our own base classes first."""
+    for kind in reversed(thing.__mro__):
+        if kind.__module__.startswith("tokenward."):
+            (tree,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+            for node in ast.iter_child_nodes(tree):
+                if isinstance(node, ast.AnnAssign) and not ast.unparse(node.annotation).startswith(
+                    "ClassVar"
+                ):
+                    text = f"{ast.unparse(node.target)}: {ast.unparse(node.annotation)}"
+                    yield re.sub(r"Annotated\[(\w+), msgspec\.Meta\([^)]*\)\]", r"\1", text)
+
+
+def _function(thing: Callable[..., Any]) -> _Function:
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(thing))).body
-    if not isinstance(tree, ast.FunctionDef):
+    if not isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef):
         msg = f"{thing.__name__} is no plain function"
         raise TypeError(msg)
     return tree
 
 
-def _parameters(function: ast.FunctionDef) -> str:
+def _parameters(function: _Function) -> str:
     """The parameters as the source spells them, without `self`, and what is returned."""
     text = re.sub(r"^(self|cls)(, |$)", "", ast.unparse(function.args))
     if function.returns is None or function.name == "__init__":
@@ -369,7 +393,11 @@ def _entries(text: str) -> list[str]:
 
 def out_of_step(wanted: Mapping[str, str]) -> list[str]:
     """The names of pages that are missing, differ, or that nothing generates any more."""
-    there = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
+    there = {
+        path.name: path.read_text(encoding="utf-8")
+        for path in FOLDER.glob("*.md")
+        if path.name not in _MADE_BY_TESTS
+    }
     return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
 
 
