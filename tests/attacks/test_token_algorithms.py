@@ -271,3 +271,11 @@ def test_b18_b20_a_signature_of_another_key_under_a_known_kid_is_refused() -> No
 def test_b15_a_hostile_key_set_is_refused_whole(body: bytes) -> None:
     with pytest.raises((InvalidKey, StrictJSONError)):
         JWKSet.parse(body)
+
+
+def test_a20_eddsa_does_not_bring_ed448_in_where_only_ed25519_is_allowed() -> None:
+    signing = key("Ed448")
+    text = seal(header(signing, alg="EdDSA"), claims(), signing)
+    refused(text, verifier(signing, algorithms=["Ed25519"]), reason="alg_not_allowed")
+    assert verifier(signing, algorithms=["EdDSA"]).verify(text).kid == signing.kid
+    assert verifier(signing, algorithms=["Ed448"]).verify(text).kid == signing.kid

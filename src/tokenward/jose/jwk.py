@@ -6,7 +6,7 @@ of each are in `keys`, and what makes a key too weak in `key_strength`; both are
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast, overload
 
 from tokenward.errors import ConfigurationError
 from tokenward.jose import algorithms, keys
@@ -58,6 +58,39 @@ _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"
 
 class PublishedPrivateKey(InvalidKey):
     """A key that was to be public came with its private part. Whoever has seen it can sign."""
+
+
+_HMACName = Literal["HS256", "HS384", "HS512"]
+_PrivateName = Literal[
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "ES256K",
+    "EdDSA",
+    "Ed25519",
+    "Ed448",
+    "ML-DSA-44",
+    "ML-DSA-65",
+    "ML-DSA-87",
+]
+
+
+@overload
+def generate(alg: _HMACName) -> HMACKey: ...
+
+
+@overload
+def generate(alg: _PrivateName) -> PrivateKey: ...
+
+
+@overload
+def generate(alg: str) -> SigningKey: ...
 
 
 def generate(alg: str) -> SigningKey:

@@ -111,6 +111,7 @@ def verify_with_own_key(
     if kind != typ:
         raise InvalidToken(reason="typ_missing" if kind is None else "typ_mismatch")
     key = _own_key(parameters)
+    _check_allowed(key, algorithms)
     key.verify_encoded(signing_input, signature)
     return JWS(parameters, base64url.decode(payload), key)
 
@@ -222,6 +223,7 @@ class CompactVerifier:
     def _read_header(self, segment: bytes) -> ProtectedHeader:
         parameters = _read_parameters(segment, self._algorithms)
         key = self._keys.find(parameters.get("kid"), parameters["alg"])
+        _check_allowed(key, self._algorithms)
         return ProtectedHeader(parameters, _media_type(parameters.get("typ")), key, key.verify_encoded)
 
 
@@ -255,6 +257,15 @@ def _read_parameters(segment: bytes, algorithms: frozenset[str]) -> dict[str, An
     if "typ" in parameters and type(parameters["typ"]) is not str:
         raise InvalidToken(reason="header_typ")
     return parameters
+
+
+def _check_allowed(key: VerificationKey, algorithms: frozenset[str]) -> None:
+    """Refuse a key whose algorithm is not allowed although the name in the header is.
+
+    `EdDSA` means Ed25519 or Ed448, and only the key tells which of them.
+    """
+    if not key.header_algorithms <= algorithms:
+        raise InvalidToken(reason="alg_not_allowed")
 
 
 def _decode_header(segment: bytes) -> dict[str, Any]:

@@ -19,6 +19,9 @@ _REAL_TIME: Final = SystemClock()
 class StandardTransport:
     """Fetches with `http.client`, for threads. It follows no proxy settings.
 
+    All of connecting, TLS, sending and reading ends with the timeout of the request. The system's look-up of the name
+    alone cannot be cut short; nobody waits for an attempt that it makes too long.
+
     Args:
         ssl_context: for an authority of your own, or a client certificate. It must check certificates and host names.
         refuse_private_addresses: refuse a host whose name leads to a loopback, private or link-local address, or to
