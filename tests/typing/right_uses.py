@@ -71,7 +71,10 @@ class Job(msgspec.Struct):
 def keys(secret: bytes, jwk: dict[str, Any]) -> None:
     assert_type(HMACKey(secret), HMACKey)
     assert_type(HMACKey(secret, alg="HS512", kid="a"), HMACKey)
-    assert_type(generate("ES256"), SigningKey)
+    assert_type(generate("HS256"), HMACKey)
+    assert_type(generate("ES256"), PrivateKey)
+    assert_type(generate("ES256").public_key(), PublicKey)
+    assert_type(generate(str(jwk["alg"])), SigningKey)
     assert_type(import_private_jwk(jwk), SigningKey)
     assert_type(import_jwk(jwk, alg="RS256"), VerificationKey)
     assert_type(import_public_key(secret), PublicKey)
@@ -195,6 +198,13 @@ def issuers_of_different_providers(keys: JWKSet) -> None:
         EntraAccessToken, issuer="https://b.example", audience="a", keys=keys, claims=Person
     )
     assert_type(Issuers([auth0, entra]).verify("token"), Person)
+
+
+def issuers_of_different_kinds(
+    first: TokenVerifier[Auth0AccessToken], second: TokenVerifier[EntraAccessToken]
+) -> None:
+    both = Issuers[Auth0AccessToken | EntraAccessToken]([first, second])
+    assert_type(both.verify("token"), Auth0AccessToken | EntraAccessToken)
 
 
 def proofs() -> None:
