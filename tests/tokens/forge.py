@@ -11,7 +11,7 @@ from tokenward.clock import FakeClock
 from tokenward.errors import InvalidToken
 from tokenward.jose import JWKSet, SigningKey, VerificationKey, base64url, generate
 from tokenward.jose.jwk import PrivateKey
-from tokenward.tokens import AccessToken, TokenVerifier
+from tokenward.tokens import AccessToken, Issuers, TokenVerifier
 
 NOW: Final = 1_800_000_000
 ISSUER: Final = "https://id.example"
@@ -97,7 +97,7 @@ def verifier(*keys: SigningKey, **settings: Any) -> TokenVerifier[AccessToken]:
 
 def refused(
     text: str | bytes,
-    by: TokenVerifier[Any] | None = None,
+    by: TokenVerifier[Any] | Issuers[Any] | None = None,
     *,
     reason: str | None = None,
     claim: str | None = None,

@@ -203,6 +203,10 @@ class TokenVerifier(Generic[Result]):
         self._trust = _Trust(JWKSet(()), self._algorithms, self._cache_size)
         if not (hasattr(keys, "current") and hasattr(keys, "refresh")):
             raise ConfigurationError("`keys` must be a JWKSet, a RemoteJWKSet or an AsyncRemoteJWKSet.")
+        whose = getattr(keys, "issuer", None)
+        if whose is not None and whose != issuer:
+            # The keys of one issuer must not vouch for the tokens of another.
+            raise ConfigurationError(f"The keys are those of {whose!r}, and not of the issuer {issuer!r}.")
         from inspect import iscoroutinefunction  # Takes long to import, and only remote keys need it.
 
         if iscoroutinefunction(keys.refresh):
