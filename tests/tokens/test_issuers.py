@@ -81,6 +81,13 @@ def test_an_issuer_that_is_no_string_is_refused(issuer: Any) -> None:
     refused_by(both(), token(key("ES256", FIRST), iss=issuer), reason="claims_without_issuer")
 
 
+@pytest.mark.parametrize(
+    "payload", [b'{"iss":"\xff"}', b'{"iss":"\\ud800"}', b'{"a":' + b"[" * 5000, b"\xef\xbb\xbf{}", b"[]"]
+)
+def test_a_payload_that_cannot_be_read_is_refused(payload: bytes) -> None:
+    refused_by(both(), seal(header(key()), payload, key()), reason="claims_without_issuer")
+
+
 @pytest.mark.parametrize("members", [(FIRST, SECOND), (SECOND, FIRST), (FIRST, FIRST)])
 def test_an_issuer_that_is_named_twice_chooses_a_verifier_and_is_refused_there(
     members: tuple[str, str],
