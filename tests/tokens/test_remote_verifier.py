@@ -145,7 +145,17 @@ def test_b20_a_wrong_signature_is_refused_after_one_refresh(kind: Any) -> None:
 )
 def test_what_new_keys_cannot_mend_costs_no_refresh(kind: Any, text: str, reason: str) -> None:
     source = kind(keys_of(OLD), keys_of(OLD, NEW))
-    refuse(of(source), source, text, reason)
+    refuse(of(source, algorithms=["ES256"]), source, text, reason)
+    assert source.asked == []
+
+
+def test_a_key_of_another_algorithm_is_found_unless_the_algorithms_are_named(kind: Any) -> None:
+    moved = key("ES384", "moved")
+    source = kind(keys_of(OLD), keys_of(OLD, moved))
+    assert verify_with(of(source), source, token(moved)).kid == moved.kid
+    assert len(source.asked) == 1
+    source = kind(keys_of(OLD), keys_of(OLD, moved))
+    refuse(of(source, algorithms=["ES256"]), source, token(moved), "alg_not_allowed")
     assert source.asked == []
 
 

@@ -131,7 +131,7 @@ class IDTokenVerifier(Generic[Result]):
         max_age_seconds: how long ago the user may have signed in, as asked for in the request; `auth_time` must be
             there then. None does not ask.
 
-    The other arguments are those of `TokenVerifier`.
+    `algorithms`, `claims`, `clock`, `leeway_seconds` and `max_token_bytes` are those of `TokenVerifier`.
 
     Raises:
         ConfigurationError: for a setting that is wrong or missing.

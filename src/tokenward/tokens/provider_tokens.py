@@ -86,6 +86,7 @@ class InsecureUntypedAccessToken(AccessToken, frozen=True, eq=False, kw_only=Tru
 class Auth0AccessToken(InsecureUntypedAccessToken, frozen=True, eq=False, kw_only=True):
     """An access token of Auth0 for an API, of either profile that Auth0 offers.
 
+    Told from an ID token by naming the client. Other providers name it in ID tokens too, so it is for Auth0 alone.
     `roles` are the `permissions`, which are there when the API has role-based access control switched on.
     """
 

@@ -24,8 +24,10 @@ MAX_LEEWAY_SECONDS: Final = 300
 DEFAULT_LEEWAY_SECONDS: Final = 10
 DEFAULT_CACHE_SIZE: Final = 4096
 
-# A token may be right and our keys old: its key is new, or another one has taken the name of a known key.
-_WORTH_A_REFRESH: Final = frozenset({"kid_unknown", "signature_invalid"})
+# A token may be right and our keys old: its key is new, or another one has taken the name of a known key. Where the
+# keys say which algorithms are allowed, one that they do not have may have come with a new key too.
+_WORTH_A_REFRESH: Final = frozenset({"kid_unknown", "signature_invalid", "alg_not_of_key"})
+_BY_THE_KEYS: Final = frozenset({"alg_not_allowed"})
 
 Token = TypeVar("Token", bound=VerifiedToken)
 Claims = TypeVar("Claims")
@@ -188,6 +190,7 @@ class TokenVerifier(Generic[Result]):
             max_lifetime_seconds,
         )
         self._algorithms = None if algorithms is None else allowed_algorithms(algorithms)
+        self._worth_a_refresh = _WORTH_A_REFRESH | (_BY_THE_KEYS if algorithms is None else frozenset())
         self.max_token_bytes = _whole_number("max_token_bytes", max_token_bytes, 256, 1024 * 1024)
         self._cache_size = _whole_number("cache_size", cache_size, 0, 10_000_000)
         self._now = clock.now
@@ -245,7 +248,7 @@ class TokenVerifier(Generic[Result]):
         try:
             return self._verify(data, self._trust_in(keys))
         except InvalidToken as refusal:
-            newer = source.refresh(keys) if refusal.reason in _WORTH_A_REFRESH else keys
+            newer = source.refresh(keys) if refusal.reason in self._worth_a_refresh else keys
             if newer is keys:
                 raise
         return self._verify(data, self._trust_in(newer))
@@ -272,7 +275,7 @@ class TokenVerifier(Generic[Result]):
         try:
             return self._verify(data, self._trust_in(keys))
         except InvalidToken as refusal:
-            newer = await source.refresh(keys) if refusal.reason in _WORTH_A_REFRESH else keys
+            newer = await source.refresh(keys) if refusal.reason in self._worth_a_refresh else keys
             if newer is keys:
                 raise
         return self._verify(data, self._trust_in(newer))
