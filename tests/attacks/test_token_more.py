@@ -66,10 +66,11 @@ def test_f25_nothing_that_is_configured_is_a_pattern() -> None:
 def test_f25_no_text_of_a_claim_takes_long_to_look_at(name: str, text: str) -> None:
     hostile = seal(header(key()), claims(**{name: text}), key())
     by = verifier(max_token_bytes=65536)
-    started = time.perf_counter()
+    # The time of this thread alone, which no other program on the machine makes longer.
+    started = time.thread_time()
     with contextlib.suppress(InvalidToken):
         by.verify(hostile)
-    assert time.perf_counter() - started < 0.1
+    assert time.thread_time() - started < 0.1
 
 
 @pytest.mark.parametrize("names", [["ES256", "none"], ["none", "ES256"], ["ES256", "HS512 "], ["ES256", ""]])

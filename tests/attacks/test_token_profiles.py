@@ -198,9 +198,9 @@ def test_f25_issuer_and_audience_are_compared_letter_by_letter(profile: str, exp
 def test_f25_no_audience_makes_the_comparison_slow() -> None:
     by = verifier(audience="(a+)+X$", max_token_bytes=1024 * 1024)
     text = token(aud="a" * 100_000 + "!")
-    started = time.perf_counter()
+    started = time.thread_time()
     refused(text, by, reason="audience_mismatch")
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 @dataclasses.dataclass

@@ -305,6 +305,19 @@ def test_c12_ordinary_random_secrets_are_accepted() -> None:
     HMACKey(b"\x30\x1e" + hashlib.sha256(b"x").digest()[:30])
 
 
+def test_c12_a_secret_that_takes_long_to_look_at_is_refused_at_once() -> None:
+    blocks = [hashlib.sha256(number.to_bytes(2, "big")).digest() for number in range(32 * 1024)]
+    HMACKey(b"".join(blocks[:256]))
+    # Of a megabyte the check for repetitions alone would take minutes.
+    for too_long in (
+        b"".join(blocks[:256]) + b"x",
+        b"".join(blocks),
+        b"".join(b"ssh-" + block for block in blocks),
+    ):
+        with pytest.raises(InvalidKey, match="at most 8192"):
+            HMACKey(too_long)
+
+
 @pytest.mark.parametrize(("alg", "size"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
 def test_c13_a_truncated_or_padded_hmac_is_refused(alg: str, size: int) -> None:
     signing = key(alg)

@@ -1,6 +1,7 @@
 """The reference is in step with the code, and the code with what a server answers."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,13 @@ _PAGES = pages()
 @pytest.mark.parametrize("name", sorted(_PAGES))
 def test_a_page_is_in_step_with_the_code(name: str) -> None:
     assert (FOLDER / name).read_text() == _PAGES[name], "run: .venv/bin/python docs/generate.py"
+
+
+def test_no_attribute_has_a_type_that_a_reader_cannot_know() -> None:
+    # Such as `_Time`, the name of a type of ours that is on no page.
+    told = set(re.findall(r"`\w+: ([^`]+)`", _PAGES["python.md"]))
+    assert {kind for kind in told if re.search(r"\b_\w|\bName\b", kind)} == set()
+    assert {"str", "int", "tuple[str, ...]"} <= told
 
 
 def test_no_page_stays_that_nothing_generates() -> None:

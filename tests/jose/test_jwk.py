@@ -259,3 +259,10 @@ def test_any_jwk_gives_a_key_or_our_error(alg: str, changes: dict[str, Any]) -> 
                 read(jwk)
             except InvalidKey:
                 continue
+
+
+@pytest.mark.parametrize("jwk", [None, 5, "{}", b"{}", [], [("kty", "EC")]])
+def test_what_is_no_mapping_is_no_jwk(jwk: Any) -> None:
+    for read in (import_jwk, import_private_jwk):
+        with pytest.raises(InvalidKey, match="decode_object"):
+            read(jwk)

@@ -153,3 +153,9 @@ def test_the_key_of_a_token_is_found_by_its_name_or_by_its_algorithm() -> None:
         with pytest.raises(InvalidToken) as caught:
             keys.find(kid, alg)
         assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("data", [None, 5, '{"keys":[]}', {"keys": []}, [], bytearray(b'{"keys":[]}')])
+def test_a_set_is_read_from_bytes_and_it_is_said_which(data: Any) -> None:
+    with pytest.raises(InvalidKey, match=r"response\.content"):
+        JWKSet.parse(data)

@@ -182,7 +182,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "cut DER": (spki(encoding=Encoding.DER)[:-1], "no public key"),
     "a certificate request": (pem("CERTIFICATE REQUEST", b"\x30\0"), "CERTIFICATE REQUEST"),
     "parameters": (pem("EC PARAMETERS", b"\x30\0"), "EC PARAMETERS"),
-    "text before": (b"Subject: x\n" + spki(), "no public key"),
+    "text before": (b"Subject: x\n" + spki(), "stands before"),
+    "line breaks in two letters": (spki().strip().replace(b"\n", b"\\n").decode(), r"two letters \\n"),
     "text after": (spki() + b"x", "around"),
     "another end": (spki().replace(b"END PUBLIC", b"END RSA PUBLIC"), "malformed"),
     "no end": (spki().partition(b"-----END")[0], "malformed"),
@@ -261,3 +262,9 @@ def test_a_warning_of_the_library_that_was_made_an_error_is_ours() -> None:
     assert negative != data
     done = subprocess.run([sys.executable, "-c", WARNING], input=negative, check=True, capture_output=True)
     assert done.stdout.strip() in (b"refused", b"ES256")
+
+
+@pytest.mark.parametrize("data", [None, 5, [], {}, bytearray(b"x"), memoryview(b"x"), "é"])
+def test_what_is_neither_bytes_nor_ascii_text_is_refused(data: Any) -> None:
+    with pytest.raises(InvalidKey, match="ASCII"):
+        import_public_key(data)

@@ -90,6 +90,14 @@ def test_a_very_deep_text_is_refused_without_a_recursion_error() -> None:
             reason_of(b'{"a":' + b"[" * depth + b"]" * depth + b"}")
 
 
+def test_the_limits_are_checked_before_each_string_is_looked_at() -> None:
+    # To look at a string costs as much as it is deep: with thousands of them a small header took 50 milliseconds.
+    deep = b"[" * 40 + b'"\\ud800"' + b"]" * 40
+    assert reason_of(b'{"a":' + deep + b"}") == "too_deep"
+    assert reason_of(b'{"a":[' + b'"\\ud800",' * 600 + b"0]}") == "too_many_members"
+    assert reason_of(b'{"a":"\\ud800"}') == "malformed"
+
+
 def test_members_and_elements_are_limited_exactly() -> None:
     members = {f"m{number}": 0 for number in range(10)}
     for style in STYLES:

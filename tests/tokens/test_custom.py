@@ -101,3 +101,9 @@ def test_a_custom_token_without_typ_is_refused() -> None:
     by = profile_verifier("Custom invite+jwt")
     for typ in (ABSENT, "JWT"):
         refused(seal(header(key(), typ=typ), SAMPLE.claims, key()), by)
+
+
+@pytest.mark.parametrize("required", [[1], [None], [["sub"]], [b"sub"]])
+def test_what_is_no_name_of_a_claim_cannot_be_required(required: Any) -> None:
+    with pytest.raises(ConfigurationError, match="names of claims"):
+        Custom(typ="invite+jwt", required=required)

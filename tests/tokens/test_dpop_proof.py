@@ -1,3 +1,4 @@
+import math
 from typing import Any, Final
 
 import pytest
@@ -168,3 +169,8 @@ def test_the_payload_must_be_a_strict_object() -> None:
 
 def test_a_proof_that_is_too_large_is_refused() -> None:
     refused_proof(proof(jti="a" * 9000), reason="too_large")
+
+
+def test_a_clock_that_tells_no_number_lets_no_proof_through() -> None:
+    by = DPoPProofVerifier(clock=FakeClock(math.nan))
+    refused_proof(proof(), by, reason="issued_in_the_future", claim="iat")

@@ -1,3 +1,4 @@
+import math
 from typing import Any, Final
 
 import pytest
@@ -127,3 +128,9 @@ def test_f09_where_lifetimes_are_limited_an_event_without_end_is_too_long() -> N
     refused(sealed(EVENT), by, reason="claim_missing", claim="exp")
     refused(sealed(EVENT, exp=NOW + 60), by, reason="lifetime_too_long", claim="exp")
     assert by.verify(sealed(EVENT, exp=NOW + 59)).jti
+
+
+def test_a_clock_that_tells_no_number_lets_no_event_through() -> None:
+    refused(
+        sealed(EVENT), event_verifier(clock=FakeClock(math.nan)), reason="issued_in_the_future", claim="iat"
+    )

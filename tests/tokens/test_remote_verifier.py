@@ -14,7 +14,7 @@ from tests.tokens.forge import ABSENT, NOW, claims, header, key, public, refused
 from tokenward.clock import FakeClock
 from tokenward.errors import ConfigurationError, InvalidToken
 from tokenward.jose import JWKSet, SigningKey
-from tokenward.jose.jwk import import_jwk
+from tokenward.jose.jwk import import_jwk, import_private_jwk
 from tokenward.tokens import AccessToken, IDTokenVerifier, Issuers, KeysUnavailable, TokenVerifier
 
 OLD: Final = key("ES256", "old")
@@ -117,6 +117,19 @@ def test_b20_another_key_under_a_known_kid_causes_one_refresh(kind: Any) -> None
     assert source.asked == [before]
     # The token that the old key signed is remembered no more.
     refuse(by, source, text(OLD), "signature_invalid")
+
+
+def test_b20_a_longer_key_under_a_known_kid_causes_one_refresh(kind: Any) -> None:
+    short, long = (
+        import_private_jwk({**key(alg).to_private_jwk(), "alg": "RS256", "kid": "k1"})
+        for alg in ("RS256", "RS384")
+    )
+    before = keys_of(short)
+    source = kind(before, keys_of(long))
+    by = of(source)
+    assert verify_with(by, source, token(short)).kid == "k1"
+    assert verify_with(by, source, token(long)).kid == "k1"
+    assert source.asked == [before]
 
 
 def test_b20_a_wrong_signature_is_refused_after_one_refresh(kind: Any) -> None:

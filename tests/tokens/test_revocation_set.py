@@ -149,3 +149,10 @@ def test_a_later_record_for_the_same_value_outlives_the_earlier_one() -> None:
     revocations.drop_expired(NOW + 25)
     revocations.check(access_token(rsq=7))
     assert len(revocations) == 0
+
+
+def test_everything_is_revoked_whatever_the_record_says_beside_it() -> None:
+    revocations = holding(record(8, "all", "everything"), record(9, "all", "again"))
+    for rsq in (7, 8):
+        check_revoked(revocations, access_token(rsq=rsq), "all")
+    revocations.check(access_token(rsq=9))

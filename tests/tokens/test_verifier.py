@@ -1,3 +1,4 @@
+import math
 import os
 import subprocess
 import sys
@@ -146,6 +147,7 @@ def test_without_keys_everything_is_refused() -> None:
         {"max_token_bytes": 0},
         {"max_token_bytes": 2.0},
         {"cache_size": -1},
+        {"revocations": {"jti"}},
         {"algorithms": []},
         {"algorithms": ["none"]},
     ],
@@ -179,3 +181,24 @@ def test_importing_the_verifier_imports_no_network_and_no_server() -> None:
     # A coverage run starts itself in every Python process, and imports what it needs.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+
+
+def test_a_clock_that_tells_no_number_lets_nothing_through() -> None:
+    clock = FakeClock(NOW)
+    by, text = verifier(clock=clock), token()
+    by.verify(text)
+    for time in (math.nan, math.inf):
+        clock.time = time
+        # The first is remembered, and the second is not.
+        refused(text, by, reason="expired", claim="exp")
+        refused(token(jti="another"), by, reason="expired", claim="exp")
+    clock.time = -math.inf
+    refused(text, by, reason="not_yet_valid", claim="nbf")
+
+
+@pytest.mark.parametrize("keys", [None, [public(key())], public(key()), "https://id.example/jwks"])
+def test_keys_are_replaced_by_a_set_of_keys_and_nothing_else(keys: Any) -> None:
+    by = verifier()
+    with pytest.raises(ConfigurationError, match="JWKSet"):
+        by.replace_keys(keys)
+    assert by.verify(token()).kid == key().kid

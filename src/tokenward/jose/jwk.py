@@ -163,6 +163,8 @@ class _KeyType(Protocol):
 
 
 def _key_type(jwk: Mapping[str, Any]) -> _KeyType:
+    if not isinstance(jwk, Mapping):
+        raise InvalidKey("A JWK is a dict here. Read the JSON text of one with `decode_object`.")
     kty = jwk.get("kty")
     if type(kty) is not str or kty not in _MODULES:
         raise UnsupportedKey(f"The key type (`kty`) is not one of {', '.join(_MODULES)}.")

@@ -116,6 +116,10 @@ class JWKSet:
                 signatures have one `kid`, so that a token does not say which is meant.
             ConfigurationError: when `rsa_algorithm` is not one for RSA.
         """
+        if not isinstance(data, bytes):
+            raise InvalidKey(
+                "A JWK Set is read from bytes, as they came: from `response.content`, or a file."
+            )
         if rsa_algorithm not in algorithms.RSA:
             raise ConfigurationError(f"`rsa_algorithm` must be one of {', '.join(sorted(algorithms.RSA))}.")
         document = decode_object(data, max_bytes=MAX_JWKS_BYTES, max_members=20 * MAX_KEYS)

@@ -158,7 +158,8 @@ def token_bytes(token: str | bytes, max_bytes: int) -> bytes:
         try:
             return token.encode("ascii")
         except UnicodeEncodeError:
-            raise InvalidToken(reason="not_ascii") from None
+            pass  # It holds the token. What is raised below does not lead to it, as it would here.
+        raise InvalidToken(reason="not_ascii")
     if type(token) is not bytes:
         raise InvalidToken(reason="not_a_string")
     if len(token) > max_bytes:

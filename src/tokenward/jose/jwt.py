@@ -90,4 +90,5 @@ def unverified_issuer(token: bytes) -> str:
     try:
         return _decode_issuer(base64url.decode(segments[1])).iss
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise InvalidToken(reason="claims_without_issuer", claim="iss") from None
+        pass  # One of these holds the text. What is raised below does not lead to it, as it would here.
+    raise InvalidToken(reason="claims_without_issuer", claim="iss")

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MIN_RSA_BITS: Final = 2048
 MAX_RSA_BITS: Final = 8192
 
+# What is longer is hashed before it is used, and to look for what it may be takes time by the square of its length.
+_MAX_SECRET_BYTES: Final = 8192
+
 # What a secret must not look like. These are compiled on first use, since most programs have no secret to look at.
 _PEM: Final = rb"-{4,5} ?BEGIN "
 _OPENSSH: Final = rb"(?i:ssh-|ecdsa-sha2-|sk-ssh-|sk-ecdsa-)[a-zA-Z0-9@.-]+[ \t]+AAAA"
@@ -41,7 +44,7 @@ class UnsupportedKey(InvalidKey):
 
 
 def check_hmac_secret(secret: bytes, min_bytes: int) -> None:
-    """Refuse a secret that is shorter than the hash, can be guessed, or is really the public half of something.
+    """Refuse a secret that is too short or too long, can be guessed, or is really the public half of something.
 
     An HMAC keyed with a public key is the oldest attack on JWT: everybody has that key. So nothing that
     reads as a PEM, DER, OpenSSH or JWK key, also inside base64 or hexadecimal, becomes a secret.
@@ -52,6 +55,10 @@ def check_hmac_secret(secret: bytes, min_bytes: int) -> None:
     if len(secret) < min_bytes:
         raise InvalidKey(
             f"The HMAC secret has {len(secret)} bytes; it must have at least {min_bytes} random ones."
+        )
+    if len(secret) > _MAX_SECRET_BYTES:
+        raise InvalidKey(
+            f"The HMAC secret has {len(secret)} bytes; it must have at most {_MAX_SECRET_BYTES}, and 64 are enough."
         )
     if any(secret[period:] == secret[:-period] for period in range(1, len(secret) // 2 + 1)):
         raise InvalidKey("The HMAC secret repeats itself; it must be random.")
@@ -101,9 +108,9 @@ def _is_der(data: bytes) -> bool:
     if len(data) < 4 or data[0] != 0x30:
         return False
     # Imported here, because they take long and only a secret that begins like DER needs them.
-    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.exceptions import InternalError, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
-    from cryptography.x509 import load_der_x509_certificate
+    from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 
     # The length field says where the structure ends; what was appended must not hide it.
     size_of_length = data[1] & 0x7F if data[1] & 0x80 else 0
@@ -118,11 +125,12 @@ def _is_der(data: bytes) -> bool:
     for load in loaders:
         try:
             load(der)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            # A private key under a password is told by a TypeError, and is a private key all the same.
-            if isinstance(error, TypeError):
-                return True
+        except (ValueError, UnsupportedAlgorithm):
             continue
+        except (TypeError, InternalError, InvalidVersion, Warning):
+            # It was read, and something else is wrong: a private key is under a password (TypeError) or has the length
+            # of another curve, and a certificate is of an odd version or number. All the same it is no secret.
+            return True
         return True
     return False
 

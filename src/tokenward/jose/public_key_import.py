@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Final, NoReturn, cast
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -88,13 +88,13 @@ def import_public_key(data: bytes | str, *, alg: str | None = None, kid: str | N
 
 
 def _bytes_of(data: bytes | str) -> bytes:
+    if type(data) is str and data.isascii():
+        data = data.encode("ascii")
+    if type(data) is not bytes:
+        raise InvalidKey("The key must be bytes or ASCII text: PEM or DER.")
     if len(data) > MAX_BYTES:
         raise InvalidKey(f"The key is longer than {MAX_BYTES} bytes.")
-    if type(data) is bytes:
-        return data
-    if type(data) is str and data.isascii():
-        return data.encode("ascii")
-    raise InvalidKey("The key must be bytes or ASCII text: PEM or DER.")
+    return data
 
 
 def _load(data: bytes) -> "_Native":
@@ -117,6 +117,9 @@ def _load(data: bytes) -> "_Native":
         )
     block = re.fullmatch(_PEM, text)
     if block is None:
+        # As it comes out of an environment variable or a JSON file that was not read as one.
+        if b"\\n" in text:
+            raise InvalidKey("The PEM block has the two letters \\n in the place of each line break.")
         raise InvalidKey("The PEM block is malformed, or has something other than white space around it.")
     try:
         der = binascii.a2b_base64(b"".join(block[2].split()), strict_mode=True)
@@ -137,6 +140,8 @@ def _refuse_other_forms(text: bytes) -> NoReturn:
         raise InvalidKey(
             "This is base64 without the lines that begin and end a PEM block: -----BEGIN PUBLIC KEY-----"
         )
+    if b"-----BEGIN " in text:
+        raise InvalidKey("Something stands before the PEM block. Give the block of the key alone.")
     raise InvalidKey("This is no public key in PEM or DER.")
 
 
@@ -174,8 +179,8 @@ def _is_private(der: bytes) -> bool:
     try:
         # Whether it is a good one does not matter, and takes long to tell.
         load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
-    except TypeError:
-        return True  # It is under a password.
+    except (TypeError, InternalError):
+        return True  # It is under a password, or has the length of a key on another curve.
     except (ValueError, UnsupportedAlgorithm):
         return False
     return True

@@ -82,6 +82,7 @@ def decode_object(
     if type(value) is not dict:
         raise StrictJSONError("not_an_object")
     _check_limits(value, max_depth, max_members)
+    _check_strings(value)
     return value
 
 
@@ -115,19 +116,32 @@ def _decode_slowly(data: bytes) -> Any:
 
     try:
         text = data.decode("utf-8")
-        value = json.loads(
+        return json.loads(
             text,
             object_pairs_hook=_object_of_unique_members,
             parse_constant=_refuse_constant,
             parse_int=_integer,
             parse_float=_finite_float,
         )
-        # The escape of half a surrogate pair makes a string that no later `.encode()` survives.
+    except (ValueError, RecursionError):
+        pass  # Some of these hold the whole text. What is raised below does not lead to them, as it would here.
+    raise StrictJSONError("malformed")
+
+
+def _check_strings(value: Any) -> None:
+    """Refuse the escape of half a surrogate pair: it makes a string that no later `.encode()` survives.
+
+    The depth must have been checked before: each string passes through one generator for each object around it, so
+    that a few kilobytes of brackets would cost as much as ten thousand tokens.
+    """
+    try:
         for string in _strings(value):
             string.encode("utf-8")
-    except (ValueError, RecursionError):
-        raise StrictJSONError("malformed") from None
-    return value
+    except UnicodeEncodeError:
+        pass  # As above.
+    else:
+        return
+    raise StrictJSONError("malformed")
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -37,7 +37,8 @@ class Custom:
             `TokenVerifier(..., claims=...)` or by the application.
 
     Raises:
-        ConfigurationError: when `typ` is no media type, or one of a kind that has a profile of its own.
+        ConfigurationError: when `typ` is no media type, or one of a kind that has a profile of its own, and when
+            `required` is no list of names.
     """
 
     def __init__(self, *, typ: str, required: Iterable[str] = ()) -> None:
@@ -48,8 +49,11 @@ class Custom:
             raise ConfigurationError(f"A custom token cannot have the typ {kind!r}: {_TAKEN[kind]}.")
         if isinstance(required, str):
             raise ConfigurationError("Give the required claims as a list, even when it is only one.")
+        required = tuple(required)
+        if not all(type(name) is str for name in required):
+            raise ConfigurationError("`required` must be a list of the names of claims.")
         self.typ = kind
-        self.profile: type[CustomToken] = _profile(kind, tuple(required))
+        self.profile: type[CustomToken] = _profile(kind, required)
 
     def __repr__(self) -> str:
         return f"Custom(typ={self.typ!r})"

@@ -99,9 +99,9 @@ class DPoPProofVerifier:
             raise InvalidToken(reason="address_mismatch", claim="htu")
         iat = check_time(claims, names.IAT)
         now = self._now()
-        if now < iat - self._leeway:
+        if not now >= iat - self._leeway:  # Refuses NaN too.
             raise InvalidToken(reason="issued_in_the_future", claim=names.IAT)
-        if now >= iat + self._max_age_seconds + self._leeway:
+        if not now < iat + self._max_age_seconds + self._leeway:
             raise InvalidToken(reason="expired", claim=names.IAT)
         _check_text(claims, names.NONCE, nonce)
         if access_token is not None:

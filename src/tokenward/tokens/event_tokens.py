@@ -103,7 +103,7 @@ class SecurityEventToken(VerifiedToken, frozen=True, eq=False, kw_only=True):
         valid_from = check_time(claims, names.IAT) - expected.leeway
         if names.NBF in claims:
             valid_from = max(valid_from, check_time(claims, names.NBF) - expected.leeway)
-        if now < valid_from:
+        if not now >= valid_from:  # Refuses NaN too.
             raise InvalidToken(reason="issued_in_the_future", claim=names.IAT)
         return Window(valid_from, WITHOUT_END)
 

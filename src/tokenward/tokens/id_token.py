@@ -271,7 +271,7 @@ class IDTokenVerifier(Generic[Result]):
         if self._max_age_seconds is not None:
             if token.auth_time is None:
                 raise InvalidToken(reason="claim_missing", claim=names.AUTH_TIME)
-            if self._now() > token.auth_time + self._max_age_seconds + self._leeway:
+            if not self._now() <= token.auth_time + self._max_age_seconds + self._leeway:
                 raise InvalidToken(reason="signed_in_too_long_ago", claim=names.AUTH_TIME)
         if self._read is None:
             return cast("Result", token)

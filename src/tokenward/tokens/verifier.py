@@ -26,7 +26,9 @@ DEFAULT_CACHE_SIZE: Final = 4096
 
 # A token may be right and our keys old: its key is new, or another one has taken the name of a known key. Where the
 # keys say which algorithms are allowed, one that they do not have may have come with a new key too.
-_WORTH_A_REFRESH: Final = frozenset({"kid_unknown", "signature_invalid", "alg_not_of_key"})
+_WORTH_A_REFRESH: Final = frozenset(
+    {"kid_unknown", "signature_invalid", "signature_length", "alg_not_of_key"}
+)
 _BY_THE_KEYS: Final = frozenset({"alg_not_allowed"})
 
 Token = TypeVar("Token", bound=VerifiedToken)
@@ -196,6 +198,8 @@ class TokenVerifier(Generic[Result]):
         self._now = clock.now
         if revocations is not None and not issubclass(self._profile, AccessToken):
             raise ConfigurationError("Only access tokens are asked about in `revocations`.")
+        if not (revocations is None or isinstance(revocations, RevocationSet)):
+            raise ConfigurationError("`revocations` must be a RevocationSet, or None.")
         self._revocations = revocations
         self._read: Callable[[bytes], Any] | None = None if claims is None else claims_reader(claims)
         self._source: KeySource | None = None
@@ -284,10 +288,12 @@ class TokenVerifier(Generic[Result]):
         """Trust `keys` from now on, and forget every token that was verified before.
 
         Raises:
-            ConfigurationError: when the verifier has remote keys, which replace themselves.
+            ConfigurationError: when the verifier has remote keys, which replace themselves, or `keys` is no JWKSet.
         """
         if self._source is not None or self._async_source is not None:
             raise ConfigurationError("The keys of this verifier are remote, and replace themselves.")
+        if not isinstance(keys, JWKSet):
+            raise ConfigurationError("A verifier trusts a JWKSet; make a new one for remote keys.")
         self._trust = _Trust(keys, self._algorithms, self._cache_size)
 
     def _trust_in(self, keys: JWKSet) -> _Trust:
