@@ -29,12 +29,20 @@ from tokenward.server.endpoints.operations import OperationsEndpoints
 from tokenward.server.endpoints.routes import routes
 from tokenward.server.endpoints.well_known import WellKnownEndpoints
 from tokenward.server.settings import settings_reference
+from tokenward.tokens import remote_jwks
 
 FOLDER = Path(__file__).parent / "reference"
 _NOTE = "Generated from the code; do not edit by hand."
 # Pages that are made by what they tell of, with the other libraries and node at hand.
 _MADE_BY_TESTS = {"attacks.md", "conformance.md"}
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+# Names for types that also say what the decoder demands; to a reader they are these.
+_PLAIN_TYPES = {
+    "Name": "str",
+    "_Names": "tuple[str, ...]",
+    "_Time": "int",
+    "OnChange": "Callable[[JWKSet | None, JWKSet], None]",
+}
 _COMMAND = "Write it anew with: .venv/bin/python docs/generate.py"
 
 
@@ -262,6 +270,8 @@ def python_page() -> str:
     ]
     public: dict[types.ModuleType, tuple[str, ...]] = {
         tokens: tuple(tokens.__all__),
+        # The two sources stand under `tokenward.tokens`, where they are imported from.
+        remote_jwks: tuple(name for name in remote_jwks.__all__ if name not in tokens.__all__),
         jose: tuple(jose.__all__),
         errors: ("Error", "InvalidToken", "InvalidRequest", "ConfigurationError"),
         clock: ("Clock", "SystemClock", "FakeClock"),
@@ -333,7 +343,10 @@ def _attributes(thing: type) -> Iterator[str]:
                 if isinstance(node, ast.AnnAssign) and not ast.unparse(node.annotation).startswith(
                     "ClassVar"
                 ):
-                    text = f"{ast.unparse(node.target)}: {ast.unparse(node.annotation)}"
+                    kind_of_value = ast.unparse(node.annotation)
+                    for name, plain in _PLAIN_TYPES.items():
+                        kind_of_value = re.sub(rf"\b{name}\b", plain, kind_of_value)
+                    text = f"{ast.unparse(node.target)}: {kind_of_value}"
                     yield re.sub(r"Annotated\[(\w+), msgspec\.Meta\([^)]*\)\]", r"\1", text)
 
 

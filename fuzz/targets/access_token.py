@@ -163,7 +163,7 @@ def _careful(payload: bytes, expected: Expected) -> _Good | str:
 
 def _compare_with_the_fast_way(payload: bytes, expected: Expected, careful: _Good | str) -> None:
     try:
-        ordinary = read_ordinary(payload, kid=HMAC.kid, expected=expected, now=NOW)
+        ordinary = read_ordinary(payload, HMAC.kid, expected, NOW)
     except InvalidToken as error:
         demand(that=not isinstance(careful, _Good), otherwise=f"the fast way refuses a good token: {error!r}")
         return

@@ -135,7 +135,10 @@ _PAGES = [
     Page(
         "google",
         GOOGLE,
-        given=lambda: {"nonce": NONCE},
+        given=lambda: {
+            "nonce": NONCE,
+            "text_of_the_other_spelling": GOOGLE.token(iss="accounts.google.com"),
+        },
         refused={
             "audience_mismatch": lambda: GOOGLE.token(aud="987-phone.apps.googleusercontent.com"),
             "issuer_mismatch": lambda: GOOGLE.token(iss="accounts.google.com"),

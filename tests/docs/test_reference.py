@@ -11,6 +11,8 @@ import pytest
 from docs.generate import ANSWERS, FOLDER, out_of_step, pages
 from tests.docs.pages import ROOT, Server, blocks, development_server, run_blocks
 
+from tokenward.tokens.remote_jwks import Options
+
 _PAGES = pages()
 
 
@@ -22,8 +24,13 @@ def test_a_page_is_in_step_with_the_code(name: str) -> None:
 def test_no_attribute_has_a_type_that_a_reader_cannot_know() -> None:
     # Such as `_Time`, the name of a type of ours that is on no page.
     told = set(re.findall(r"`\w+: ([^`]+)`", _PAGES["python.md"]))
-    assert {kind for kind in told if re.search(r"\b_\w|\bName\b", kind)} == set()
+    assert {kind for kind in told if re.search(r"\b_\w|\b(?:Name|OnChange)\b", kind)} == set()
     assert {"str", "int", "tuple[str, ...]"} <= told
+
+
+def test_the_options_of_remote_keys_are_told_one_by_one() -> None:
+    for name in Options.__annotations__:
+        assert f"- `{name}`: " in _PAGES["python.md"]
 
 
 def test_no_page_stays_that_nothing_generates() -> None:

@@ -11,6 +11,7 @@ from tokenward.errors import ConfigurationError, InvalidToken
 from tokenward.jose import (
     JWKSet,
     base64url,
+    generate,
     sign,
     sign_compact,
     unverified_claims,
@@ -126,3 +127,11 @@ def test_threads_share_a_key_and_a_verifier() -> None:
     finally:
         sys.setswitchinterval(interval)
     assert wrong == []
+
+
+def test_signing_with_text_or_without_a_kind_says_what_to_give() -> None:
+    with pytest.raises(ConfigurationError, match="HMACKey"):
+        sign({"sub": "a"}, "secret", typ="at+jwt")  # type: ignore[arg-type]
+    for typ in ("", None, 1):
+        with pytest.raises(ConfigurationError, match="typ"):
+            sign({"sub": "a"}, generate("ES256"), typ=typ)  # type: ignore[arg-type]

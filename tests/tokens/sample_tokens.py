@@ -26,6 +26,7 @@ from tokenward.tokens import (
     IDTokenVerifier,
     InsecureUntypedAccessToken,
     InsecureUntypedClientAssertion,
+    InsecureUntypedLogoutToken,
     KeycloakAccessToken,
     LogoutToken,
     OktaAccessToken,
@@ -59,6 +60,7 @@ PROFILES: Final[dict[str, Profile]] = {
     "SecurityEventToken": SecurityEventToken,
     "ClientAssertion": ClientAssertion,
     "InsecureUntypedClientAssertion": InsecureUntypedClientAssertion,
+    "InsecureUntypedLogoutToken": InsecureUntypedLogoutToken,
     "DPoPProof": DPoPProof,
     "Custom invite+jwt": INVITE,
     "Custom password-reset+jwt": RESET,
@@ -268,6 +270,11 @@ SAMPLES: Final[dict[str, Sample]] = {
     "logout token": Sample(
         "LogoutToken",
         "logout+jwt",
+        _timed(aud=AUDIENCE, sub="248289761001", sid="08a5019c", jti="bWJq", events={LOGOUT_EVENT: {}}),
+    ),
+    "untyped logout token": Sample(
+        "InsecureUntypedLogoutToken",
+        "JWT",
         _timed(aud=AUDIENCE, sub="248289761001", sid="08a5019c", jti="bWJq", events={LOGOUT_EVENT: {}}),
     ),
     "security event": Sample(

@@ -80,7 +80,7 @@ def dumped(**changes: Any) -> bytes:
 def went_the_ordinary_way(payload: bytes) -> bool:
     """Say whether the ordinary way has an opinion, and does not leave the payload to the careful one."""
     try:
-        found = read_ordinary(payload, kid="k", expected=Expected(ISSUER, AUDIENCE, 0), now=NOW)
+        found = read_ordinary(payload, "k", Expected(ISSUER, AUDIENCE, 0), NOW)
     except InvalidToken:
         return True
     return found is not None

@@ -45,7 +45,7 @@ CLIENT_NAMED = (
     "no token of another provider comes from an issuer of Auth0"
 )
 GOOGLE = "GoogleIDToken is an IDToken with a looser azp"
-TYPED_TOO = "InsecureUntypedClientAssertion takes the typed ones too"
+TYPED_TOO = "the class for kinds without typ takes the typed ones too"
 SAME_RULES = "an Auth0 API with the profile RFC 9068 issues tokens of that RFC"
 SELF_SIGNED = (
     "the client signs both with its own key, and nothing tells an assertion without typ from an ID token"
@@ -72,6 +72,7 @@ ALSO_PASSES: Final[dict[str, dict[str, str]]] = {
     "ID token of Cognito": {"InsecureUntypedAccessToken": UNTYPED, "GoogleIDToken": GOOGLE},
     "ID token of Entra": {"InsecureUntypedAccessToken": UNTYPED, "GoogleIDToken": GOOGLE},
     "ID token of Google": {"InsecureUntypedAccessToken": UNTYPED, "Auth0AccessToken": CLIENT_NAMED},
+    "logout token": {"InsecureUntypedLogoutToken": TYPED_TOO},
     "client assertion": {"InsecureUntypedClientAssertion": TYPED_TOO},
     "untyped client assertion": {
         "InsecureUntypedAccessToken": UNTYPED,

@@ -324,7 +324,7 @@ def test_eight_threads_verify_while_the_keys_change() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         running = [pool.submit(verify_all, turn) for turn in range(8)]
-        for number in range(150):
+        for number in range(60):
             source.take(sets[number % 3])
             threading.Event().wait(0.002)
         source.take(sets[2])

@@ -8,7 +8,7 @@ import msgspec
 from tokenward.errors import ConfigurationError, InvalidToken
 from tokenward.jose import algorithms
 from tokenward.jose.jwk import InvalidKey, PublishedPrivateKey, UnsupportedKey, import_jwk
-from tokenward.jose.keys import HMACKey, PublicKey, VerificationKey
+from tokenward.jose.keys import MAX_KID_LENGTH, HMACKey, PublicKey, VerificationKey
 from tokenward.jose.strict_json import decode_object
 
 MAX_JWKS_BYTES: Final = 256 * 1024
@@ -160,4 +160,4 @@ def _public_key(entry: Any, rsa_algorithm: str) -> VerificationKey:
 
 
 def _two_keys(kid: str) -> InvalidKey:
-    return InvalidKey(f"Two keys of the JWK Set have the kid {kid!r}.")
+    return InvalidKey(f"Two keys of the JWK Set have the kid {kid[:MAX_KID_LENGTH]!r}.")

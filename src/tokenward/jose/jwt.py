@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tokenward.errors import InvalidToken
+from tokenward.errors import ConfigurationError, InvalidToken
 from tokenward.jose import base64url
 from tokenward.jose.jws import MAX_TOKEN_BYTES, encode_header, token_bytes
 from tokenward.jose.keys import SigningKey
@@ -34,8 +34,13 @@ def sign(claims: Mapping[str, Any], key: SigningKey, *, typ: str) -> str:
     Whether the claims are complete and true is not checked; whoever issues a kind of token does that.
 
     Raises:
-        TypeError: for a claim that JSON cannot express.
+        ConfigurationError: when `key` is no key that signs, or `typ` no text.
+        TypeError: for a claim that JSON cannot express. (NaN becomes null.)
     """
+    if not isinstance(key, SigningKey):
+        raise ConfigurationError(
+            "Sign with a key such as `generate('ES256')` or `HMACKey(secret)`, not with text."
+        )
     header = key.header_segments.get(typ)
     if header is None:
         header = _remember_header(key, typ)
@@ -45,6 +50,8 @@ def sign(claims: Mapping[str, Any], key: SigningKey, *, typ: str) -> str:
 
 def _remember_header(key: SigningKey, typ: str) -> bytes:
     """Encode the header of this kind of token once for each key, with the dot that follows it."""
+    if type(typ) is not str or not typ:
+        raise ConfigurationError("`typ` must be the media type of the kind of token, such as `at+jwt`.")
     header = encode_header({"typ": typ}, key) + b"."
     if len(key.header_segments) < _MAX_REMEMBERED_TYPES:
         key.header_segments[typ] = header

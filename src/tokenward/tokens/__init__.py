@@ -14,7 +14,7 @@ from tokenward.tokens.access_token import AccessToken, encode_access_token
 from tokenward.tokens.bearer import MissingToken, challenge, parse_authorization
 from tokenward.tokens.client_assertion import ClientAssertion, InsecureUntypedClientAssertion
 from tokenward.tokens.custom import Custom, CustomToken
-from tokenward.tokens.event_tokens import LogoutToken, SecurityEventToken
+from tokenward.tokens.event_tokens import InsecureUntypedLogoutToken, LogoutToken, SecurityEventToken
 from tokenward.tokens.id_token import IDToken, IDTokenVerifier
 from tokenward.tokens.issuers import Issuers
 from tokenward.tokens.key_source import AsyncKeySource, KeySource, KeysUnavailable
@@ -52,6 +52,7 @@ __all__ = [
     "IDTokenVerifier",
     "InsecureUntypedAccessToken",
     "InsecureUntypedClientAssertion",
+    "InsecureUntypedLogoutToken",
     "Issuers",
     "KeySource",
     "KeycloakAccessToken",

@@ -106,7 +106,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def read_ordinary(
-    text: bytes, *, kid: str, expected: Expected, now: float
+    text: bytes, kid: str, expected: Expected, now: float
 ) -> tuple[float, float, AccessToken, bytes] | None:
     """Return when an ordinary access token is good, the token itself and `text`; None for any other, good or not.
 

@@ -71,6 +71,15 @@ class LogoutToken(VerifiedToken, frozen=True, eq=False, kw_only=True):
         )
 
 
+class InsecureUntypedLogoutToken(LogoutToken, frozen=True, eq=False, kw_only=True):
+    """A logout token of a provider that does not say so in `typ`, which the standard only recommends.
+
+    Its claims tell it from other kinds: the event, and that there is no `nonce`.
+    """
+
+    types: ClassVar[frozenset[str | None]] = frozenset({names.LOGOUT_TOKEN_TYPE, names.JWT_TYPE, None})
+
+
 class SecurityEventToken(VerifiedToken, frozen=True, eq=False, kw_only=True):
     """A verified security event token: typ `secevent+jwt` (RFC 8417).
 

@@ -333,7 +333,7 @@ class TokenVerifier(Generic[Result]):
         if header.typ not in profile.types:
             raise InvalidToken(reason="typ_missing" if header.typ is None else "typ_mismatch")
         if profile is AccessToken:
-            ordinary = read_ordinary(text, kid=header.key.kid, expected=self._expected, now=now)
+            ordinary = read_ordinary(text, header.key.kid, self._expected, now)
             if ordinary is not None:
                 return ordinary
         window, token = profile.of_payload(

@@ -65,4 +65,4 @@ def test_every_option_has_a_setting_of_the_same_name() -> None:
 
 def test_every_option_is_described() -> None:
     assert Options.__doc__
-    assert [name for name in Options.__annotations__ if f"\n    {name}: " not in Options.__doc__] == []
+    assert [name for name in Options.__annotations__ if f"\n        {name}: " not in Options.__doc__] == []

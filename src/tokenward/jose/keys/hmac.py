@@ -22,7 +22,8 @@ class HMACKey(SigningKey):
         kid: the identifier; the RFC 7638 thumbprint of the secret when it is None.
 
     Raises:
-        InvalidKey: for a secret that is short, repetitive, or an asymmetric key in any of its usual forms.
+        InvalidKey: for a secret that is short, longer than 8192 bytes, repetitive, or an asymmetric key in any of its
+            usual forms.
         UnsupportedKey: for another algorithm.
     """
 

@@ -18,23 +18,25 @@ _RSA_ALGORITHMS: Final = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384",
 class Options(TypedDict, total=False):
     """The options of `RemoteJWKSet` and `AsyncRemoteJWKSet`.
 
-    fresh_seconds: how long keys live when the answer has no `Cache-Control: max-age`; a shorter `max-age`, `no-cache`
-        and `no-store` are lengthened to it. Default 300. At least 1.25 times cooldown and timeout together.
-    longest_fresh_seconds: a longer `max-age` is cut to it, because it is also how long a withdrawn key lives on.
-        Default 3600.
-    stale_seconds: how long after their life keys are still served while the issuer cannot be reached. Default one day;
-        0 for never.
-    cooldown_seconds: the least time between the end of one attempt to fetch and the next, however it went. Default 30.
-        For so long a new key may stay unknown.
-    timeout_seconds: how long an attempt may take from the first byte sent to the last received, discovery and all.
-        Default 5.
-    max_bytes: the largest answer; at most and by default 256 KiB.
-    max_keys: the most keys in the set, skipped ones included; at most and by default 100.
-    rsa_algorithm: what an RSA key that names no `alg` is for. Default `RS256`.
-    insecure_loopback_http: allow `http` to 127.0.0.1, [::1] and localhost, for tests and development.
-    on_change: is called with the old and the new keys after they changed, on the thread or task that fetched them.
-        What it raises is logged and goes no further.
-    clock: for tests. It decides when to fetch; how long a request lasts is always measured in real time.
+    Args:
+        fresh_seconds: how long keys live when the answer has no `Cache-Control: max-age`; a shorter `max-age`,
+            `no-cache` and `no-store` are lengthened to it. Default 300. At least 1.25 times cooldown and timeout
+            together.
+        longest_fresh_seconds: a longer `max-age` is cut to it, because it is also how long a withdrawn key lives on.
+            Default 3600.
+        stale_seconds: how long after their life keys are still served while the issuer cannot be reached. Default
+            one day; 0 for never.
+        cooldown_seconds: the least time between the end of one attempt to fetch and the next, however it went. Default
+            30. For so long a new key may stay unknown.
+        timeout_seconds: how long an attempt may take from the first byte sent to the last received, discovery and all.
+            Default 5. So long a token with an unknown `kid` may wait on its thread, and a second more.
+        max_bytes: the largest answer; at most and by default 256 KiB.
+        max_keys: the most keys in the set, skipped ones included; at most and by default 100.
+        rsa_algorithm: what an RSA key that names no `alg` is for. Default `RS256`.
+        insecure_loopback_http: allow `http` to 127.0.0.1, [::1] and localhost, for tests and development.
+        on_change: is called with the old and the new keys after they changed, on the thread or task that fetched them.
+            What it raises is logged and goes no further.
+        clock: for tests. It decides when to fetch; how long a request lasts is always measured in real time.
     """
 
     fresh_seconds: float
