@@ -37,11 +37,13 @@ def sign(claims: Mapping[str, Any], key: SigningKey, *, typ: str) -> str:
         ConfigurationError: when `key` is no key that signs, or `typ` no text.
         TypeError: for a claim that JSON cannot express. (NaN becomes null.)
     """
-    if not isinstance(key, SigningKey):
+    try:
+        header = key.header_segments.get(typ)
+    except AttributeError:
+        # Not asked before, because to ask for the type costs as much as a third of an HMAC.
         raise ConfigurationError(
             "Sign with a key such as `generate('ES256')` or `HMACKey(secret)`, not with text."
-        )
-    header = key.header_segments.get(typ)
+        ) from None
     if header is None:
         header = _remember_header(key, typ)
     signing_input = header + base64url.encode(_encode(claims if type(claims) is dict else dict(claims)))
