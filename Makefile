@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # What tests and benchmarks start besides Python: strace shows the fdatasync, wrk makes load, node runs a peer.
-PACKAGES := curl strace wrk nodejs npm
+PACKAGES := curl openssl strace wrk nodejs npm
 
 .DEFAULT_GOAL := help
 .PHONY: serve test check bench fuzz setup system lock help

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,15 +16,16 @@ from tokenward.server.settings import load_settings
 )
 @click.option("--host", help="The address to listen on.")
 @click.option("--port", type=int, help="The port to listen on; 0 takes any free one.")
+@click.option("--uds", type=click.Path(path_type=Path), help="A Unix socket to listen on instead.")
+@click.option("--tls-cert", type=click.Path(path_type=Path), help="A certificate to serve TLS with, in PEM.")
+@click.option("--tls-key", type=click.Path(path_type=Path), help="The private key of that certificate.")
 @settings_options
 @reports_errors
-def serve(
-    dev: bool | None, host: str | None, port: int | None, data: Path | None, config: Path | None
-) -> None:
+def serve(*, data: Path | None, config: Path | None, **flags: Any) -> None:
     """Start the server; it prints "ready URL" when it answers, and stops on SIGTERM or Ctrl-C."""
     settings = load_settings(
         environment=os.environ,
-        flags={"dev": dev, "host": host, "port": port, "data": data},
+        flags={"data": data, **flags},
         config=config,
     )
     from tokenward.server.serve import serve as serve_until_stopped

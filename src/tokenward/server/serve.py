@@ -2,59 +2,35 @@
 
 import asyncio
 import contextlib
-import errno
 import logging
+import os
+import resource
 import signal
-import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import uvicorn
 import uvloop
 
-from tokenward.errors import ConfigurationError
+from tokenward.clock import SystemClock
 from tokenward.jose import base64url
 from tokenward.server.app import Services, create_app, load_master_key, open_services
 from tokenward.server.audit import COMMAND_LINE
 from tokenward.server.endpoints.connection import limited
+from tokenward.server.endpoints.draining import Draining
 from tokenward.server.endpoints.telemetry import LibraryHandler, Log, Metrics
 from tokenward.server.keyring import ring as states
 from tokenward.server.settings import Settings
+from tokenward.server.transport.certificate import ServedCertificate
+from tokenward.server.transport.listeners import Listeners, open_listeners
+from tokenward.server.transport.program import ServerProgram
 from tokenward.server.upkeep import Upkeep
 
 DEV_EMAIL = "dev@example.com"
-_DRAIN_SECONDS = 10
-_BACKLOG = 1024
-
-
-class _Program(uvicorn.Server):
-    """The server program, which says when it answers and ends without dying of the signal that ended it.
-
-    It would raise the signal again once its connections are closed, and the database would not be.
-    """
-
-    url = ""
-
-    def stop(self) -> None:
-        """End as after SIGTERM: finish what is in flight first."""
-        self.should_exit = True
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        sys.stdout.write(f"ready {self.url}\n")
-        sys.stdout.flush()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
+# Each connection is an open file, and systems commonly allow 1,024 unless they are asked for more.
+_OPEN_FILES = 65_536
 
 
 def serve(settings: Settings) -> None:
@@ -63,32 +39,51 @@ def serve(settings: Settings) -> None:
     Prints `ready URL` once it answers; under `dev` before that an account and lines to try.
 
     Raises:
-        ConfigurationError: the port, the data folder, the master key or the clock cannot be used.
+        ConfigurationError: the port, the certificate, the data folder, the master key or the clock cannot be used.
     """
-    listener = _listen(settings.host, settings.port)
-    with contextlib.closing(listener), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        port: int = listener.getsockname()[1]
-        runner.run(_serve(settings.listening_on(port), listener))
+    _allow_open_files()
+    certificate = _certificate(settings)
+    with (
+        open_listeners(settings, os.environ) as listeners,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_serve(settings.listening_on(listeners.port or settings.port), listeners, certificate))
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+def _allow_open_files() -> None:
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if most == resource.RLIM_INFINITY else min(most, _OPEN_FILES)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def _certificate(settings: Settings) -> ServedCertificate | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    # Behind a proxy clients see the proxy's certificate, and ours may bear a name that only the proxy knows.
+    host = "" if settings.trusted_proxies else urlsplit(settings.issuer).hostname or ""
+    return ServedCertificate(settings.tls_cert, settings.tls_key, host=host, clock=SystemClock())
+
+
+async def _serve(settings: Settings, listeners: Listeners, certificate: ServedCertificate | None) -> None:
     async with open_services(settings, serving=True) as services:
-        log, metrics = Log(services.clock), Metrics()
+        log, metrics, draining = Log(services.clock), Metrics(), Draining()
         logging.basicConfig(handlers=[LibraryHandler(log)], level=logging.WARNING, force=True)
         if settings.dev:
             await _introduce(services)
-        elif not settings.trusted_proxies:
+        elif not settings.trusted_proxies and certificate is None and listeners.are_tcp:
             log.event(
                 "no_trusted_proxies",
                 level="warning",
                 message="every client seems to have the address of the proxy that ends TLS: name it in trusted_proxies",
             )
         config = uvicorn.Config(
-            create_app(services, log=log, metrics=metrics),
+            create_app(services, log=log, metrics=metrics, draining=draining),
             http=limited(
                 max_head_bytes=settings.max_header_bytes,
                 head_timeout_seconds=settings.header_timeout_seconds,
                 body_timeout_seconds=settings.body_timeout_seconds,
+                draining=draining,
             ),
             ws="none",
             lifespan="off",
@@ -98,50 +93,46 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
             proxy_headers=False,
             server_header=False,
             timeout_keep_alive=settings.keep_alive_seconds,
-            timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
-        program = _Program(config)
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        program.url = f"http://{host}:{settings.port}"
+        program = ServerProgram(
+            config,
+            url=listeners.url,
+            draining=draining,
+            log=log,
+            tls=None if certificate is None else certificate.context,
+            handshake_seconds=settings.header_timeout_seconds,
+            delay_seconds=settings.drain_delay_seconds,
+        )
         upkeep = asyncio.create_task(Upkeep(services, log, metrics).run())
         # Without it keys never rotate and nothing is swept; a server that ends is started again by its supervisor.
         upkeep.add_done_callback(lambda _: program.stop())
         try:
-            await program.serve([listener])
+            async with _kept_fresh(certificate, log, metrics):
+                await program.serve(list(listeners.sockets))
         finally:
             upkeep.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await upkeep
 
 
-def _listen(host: str, port: int) -> socket.socket:
+@contextlib.asynccontextmanager
+async def _kept_fresh(
+    certificate: ServedCertificate | None, log: Log, metrics: Metrics
+) -> AsyncIterator[None]:
+    """Take a new certificate when its files change, or at SIGHUP."""
+    if certificate is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, certificate.reload, log)
+    watching = asyncio.create_task(certificate.watch(log, metrics))
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
-        msg = f"The host {host!r} is no address of this machine: {error.strerror}. Name another one with --host."
-        raise ConfigurationError(msg) from None
-    listener = socket.socket(family, kind, protocol)
-    try:
-        # A restart must not wait for connections of the last run to be forgotten.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        # Two programs may bind a port with that option; only one may listen.
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError(_why_not(error, host, port)) from None
-    return listener
-
-
-def _why_not(error: OSError, host: str, port: int) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"Port {port} on {host} is in use by another program. Stop that program, or choose another port with "
-            "--port (0 takes any free one)."
-        )
-    if error.errno == errno.EACCES:
-        return f"Port {port} may not be used without more rights. Choose one above 1023 with --port."
-    return f"Cannot listen on {host}, port {port}: {error.strerror}. Name others with --host and --port."
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
 
 
 async def _introduce(services: Services) -> None:
