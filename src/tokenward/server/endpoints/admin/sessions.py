@@ -1,0 +1,59 @@
+"""`/api/v1/admin/sessions` and `/api/v1/admin/accounts/{sub}/sessions`: who is signed in where, and ending it."""
+
+from tokenward.server.accounts.accounts import Accounts
+from tokenward.server.endpoints.admin.accounts import get_sub
+from tokenward.server.endpoints.admin.admins import Admins
+from tokenward.server.endpoints.api.rendering import receipt, session
+from tokenward.server.endpoints.messages import Request, Response
+from tokenward.server.endpoints.paging import Paging, list_response, read_paging
+from tokenward.server.sessions.directory import SessionDirectory, get_sid
+from tokenward.server.sessions.sessions import Sessions
+
+_REASON = "administrator"
+
+
+class AdminSessionEndpoints:
+    """Sessions of everybody, for administrators."""
+
+    def __init__(
+        self, *, admins: Admins, accounts: Accounts, sessions: Sessions, directory: SessionDirectory
+    ) -> None:
+        self._admins = admins
+        self._accounts = accounts
+        self._sessions = sessions
+        self._directory = directory
+
+    async def list_sessions(self, request: Request) -> Response:
+        """`GET /api/v1/admin/sessions`: every session that lives; `account` is whose it is."""
+        await self._admins.check(request)
+        return await self._page(read_paging(request), None)
+
+    async def list_account_sessions(self, request: Request) -> Response:
+        """`GET /api/v1/admin/accounts/{sub}/sessions`: the sessions of one account that live."""
+        await self._admins.check(request)
+        paging = read_paging(request)
+        account = await self._accounts.get(get_sub(request))
+        return await self._page(paging, account.sub)
+
+    async def end_session(self, request: Request) -> Response:
+        """`DELETE /api/v1/admin/sessions/{sid}`: end one session, and refuse its access tokens."""
+        admin = await self._admins.check(request)
+        ended = await self._directory.end(
+            get_sid(request.parameters["sid"]),
+            sub=None,
+            actor=admin.sub,
+            request_id=request.id,
+            reason=_REASON,
+        )
+        return receipt(ended)
+
+    async def end_account_sessions(self, request: Request) -> Response:
+        """`DELETE /api/v1/admin/accounts/{sub}/sessions`: sign the account out everywhere. It may sign in again."""
+        admin = await self._admins.check(request)
+        account = await self._accounts.get(get_sub(request))
+        ended = await self._sessions.end_all(account, actor=admin.sub, reason=_REASON, request_id=request.id)
+        return receipt(ended)
+
+    async def _page(self, paging: Paging, sub: str | None) -> Response:
+        page = await self._directory.page(sub=sub, after=paging.after, limit=paging.limit)
+        return list_response(({**session(one), "account": one.sub} for one in page.items), page.next_cursor)
