@@ -15,7 +15,7 @@ import textwrap
 import types
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import click
 import msgspec
@@ -23,7 +23,14 @@ import msgspec
 from tokenward import clock, errors, jose, tokens
 from tokenward.cli.commands import cli
 from tokenward.protocol.errors import ERROR_CODES
+from tokenward.server.endpoints.admin.accounts import AdminAccountEndpoints
+from tokenward.server.endpoints.admin.audit import AdminAuditEndpoints
+from tokenward.server.endpoints.admin.endpoints import AdminEndpoints
+from tokenward.server.endpoints.admin.keys import AdminKeyEndpoints
+from tokenward.server.endpoints.admin.revocations import AdminRevocationEndpoints
+from tokenward.server.endpoints.admin.sessions import AdminSessionEndpoints
 from tokenward.server.endpoints.api.auth import AuthEndpoints
+from tokenward.server.endpoints.api.own_sessions import OwnSessionEndpoints
 from tokenward.server.endpoints.api.users import UserEndpoints
 from tokenward.server.endpoints.operations import OperationsEndpoints
 from tokenward.server.endpoints.routes import routes
@@ -60,7 +67,10 @@ class Answer(NamedTuple):
 
 USER = ("id", "email", "username", "name", "roles", "created_at", "updated_at")
 _TOKENS = ("access_token", "token_type", "expires_in", "refresh_token", "scope")
+_PAGE = ("items", "next_cursor")
 _RECEIPT = ("ended_sessions", "revoked_from")
+ADMINISTERED = (*USER, "disabled_at")
+_CHANGED = ("account", "revoked_from")
 _METADATA = (
     "issuer",
     "jwks_uri",
@@ -79,6 +89,31 @@ ANSWERS = {
     "POST /api/v1/auth/logout-everywhere": Answer(200, _RECEIPT),
     "GET /api/v1/users/me": Answer(200, USER),
     "PATCH /api/v1/users/me": Answer(200, USER),
+    "DELETE /api/v1/users/me": Answer(200, _RECEIPT),
+    "GET /api/v1/users/me/export": Answer(200, _PAGE),
+    "POST /api/v1/users/me/password": Answer(200, (*_TOKENS, *_RECEIPT)),
+    "GET /api/v1/users/me/sessions": Answer(200, _PAGE),
+    "DELETE /api/v1/users/me/sessions": Answer(200, _RECEIPT),
+    "DELETE /api/v1/users/me/sessions/{sid}": Answer(200, _RECEIPT),
+    "GET /api/v1/admin/accounts": Answer(200, _PAGE),
+    "POST /api/v1/admin/accounts": Answer(201, ADMINISTERED),
+    "GET /api/v1/admin/accounts/{sub}": Answer(200, ADMINISTERED),
+    "DELETE /api/v1/admin/accounts/{sub}": Answer(200, _RECEIPT),
+    "POST /api/v1/admin/accounts/{sub}/disable": Answer(200, _CHANGED),
+    "POST /api/v1/admin/accounts/{sub}/enable": Answer(200, _CHANGED),
+    "PUT /api/v1/admin/accounts/{sub}/roles": Answer(200, _CHANGED),
+    "PUT /api/v1/admin/accounts/{sub}/password": Answer(200, _CHANGED),
+    "GET /api/v1/admin/accounts/{sub}/sessions": Answer(200, _PAGE),
+    "DELETE /api/v1/admin/accounts/{sub}/sessions": Answer(200, _RECEIPT),
+    "GET /api/v1/admin/sessions": Answer(200, _PAGE),
+    "DELETE /api/v1/admin/sessions/{sid}": Answer(200, _RECEIPT),
+    "GET /api/v1/admin/keys": Answer(200, _PAGE),
+    "POST /api/v1/admin/keys/rotate": Answer(200, ("done",)),
+    "GET /api/v1/admin/keys/{kid}/impact": Answer(200, ("key", "consequences", "ended_sessions", "next_kid")),
+    "POST /api/v1/admin/keys/{kid}/revoke": Answer(200, ("kid", "revoked_from")),
+    "GET /api/v1/admin/revocations": Answer(200, _PAGE),
+    "POST /api/v1/admin/revocations": Answer(200, ("scope", "value", "revoked_from")),
+    "GET /api/v1/admin/audit": Answer(200, _PAGE),
     "GET /.well-known/jwks.json": Answer(200, ("keys",)),
     "GET /.well-known/openid-configuration": Answer(200, (*_METADATA, *_OPENID)),
     "GET /.well-known/oauth-authorization-server": Answer(200, _METADATA),
@@ -106,6 +141,13 @@ with an `Origin` header of another site is refused by the paths under `/api/v1/a
 
 An issuer with a path, such as `https://example.com/sso`, is served under that path as well as without it, and its
 RFC 8414 metadata also at `/.well-known/oauth-authorization-server/sso`.
+
+A list answers a page: `items`, and `next_cursor`, which is `null` at the end and else the `cursor` of the next page. It
+takes `limit` (1 to 200, or 50) and `cursor` in its query, and refuses parameters that it does not know.
+
+Under `/api/v1/admin/` the account of the token needs the role `admin`, now and when the token was issued; without it
+the answer is 403 `insufficient_role`. An `account` there is a `user` with `disabled_at` besides.
+[How to administer](../how-to/administer.md) shows all of it.
 
 A `user` has the members {", ".join(f"`{member}`" for member in USER)}; times are seconds since 1970, in UTC.
 `ended_sessions` counts the sessions that were ended. `revoked_from` is the place in the
@@ -135,8 +177,7 @@ def errors_page() -> str:
         "",
         _NOTE,
         "",
-        "The list is closed, and a code keeps its status and its meaning for ever. Some codes belong to features that",
-        "are not there yet, so that clients can know them beforehand: nothing answers `insufficient_role` at present.",
+        "The list is closed, and a code keeps its status and its meaning for ever.",
         "",
         "| Code | Status | Meaning | What to do |",
         "|---|---|---|---|",
@@ -152,8 +193,16 @@ def http_page() -> str:
         # Only their functions are looked at; nothing is called, so nothing needs to be built.
         auth=object.__new__(AuthEndpoints),
         users=object.__new__(UserEndpoints),
+        own_sessions=object.__new__(OwnSessionEndpoints),
         well_known=object.__new__(WellKnownEndpoints),
         operations=object.__new__(OperationsEndpoints),
+        admin=AdminEndpoints(
+            object.__new__(AdminAccountEndpoints),
+            object.__new__(AdminSessionEndpoints),
+            object.__new__(AdminKeyEndpoints),
+            object.__new__(AdminRevocationEndpoints),
+            object.__new__(AdminAuditEndpoints),
+        ),
     )
     lines = [_HTTP_HEAD]
     for path, methods in table.items():
@@ -171,7 +220,10 @@ def _route(route: str, handler: Callable[..., Any]) -> Iterator[str]:
     if doc:
         yield doc[:1].upper() + doc[1:] + "\n"
     if source.guarded:
-        yield "Needs an access token" + (f", {answer.instead}" if answer.instead else "") + ".\n"
+        whose = " of an account with the role `admin`" if source.administrators else ""
+        yield f"Needs an access token{whose}" + (f", {answer.instead}" if answer.instead else "") + ".\n"
+    if source.query:
+        yield "Query: " + ", ".join(f"`{name}`" for name in source.query) + "; each may be left out.\n"
     for body in source.bodies:
         kinds = (
             "`application/json` or `application/x-www-form-urlencoded`"
@@ -188,14 +240,23 @@ def _fields(body: type[msgspec.Struct]) -> Iterator[str]:
     yield "| Member | Type | |"
     yield "|---|---|---|"
     for field in msgspec.structs.fields(body):
-        kinds = get_args(field.type) or (field.type,)
-        shown = " or ".join(
-            {str: "string", types.NoneType: "null"}.get(kind, str(kind))
-            for kind in kinds
-            if kind is not msgspec.UnsetType
-        )
+        shown = " or ".join(_kinds(field.type))
         yield f"| `{field.name}` | {shown} | {'required' if field.required else 'may be left out'} |"
     yield ""
+
+
+def _kinds(annotation: Any) -> Iterator[str]:
+    """What a member may be, in the words of JSON."""
+    if isinstance(annotation, types.UnionType):
+        for kind in get_args(annotation):
+            yield from _kinds(kind)
+    elif get_origin(annotation) is Literal:
+        yield from (f"`{value}`" for value in get_args(annotation))
+    elif get_origin(annotation) is tuple:
+        yield "array of " + " or ".join(f"{kind}s" for kind in _kinds(get_args(annotation)[0]))
+    elif annotation is not msgspec.UnsetType:
+        names = {str: "string", bool: "boolean", int: "number", types.NoneType: "null"}
+        yield names.get(annotation, str(annotation))
 
 
 class _Handler:
@@ -205,6 +266,8 @@ class _Handler:
         self.bodies: list[type[msgspec.Struct]] = []
         self.form = False
         self.guarded = False
+        self.administrators = False
+        self.query: list[str] = []
         self._owner = type(handler.__self__) if inspect.ismethod(handler) else None
         self._read(handler)
 
@@ -215,8 +278,12 @@ class _Handler:
             if called in ("read_json", "read_json_or_form"):
                 self.form |= called == "read_json_or_form"
                 self.bodies.append(inspect.getmodule(function).__dict__[ast.unparse(call.args[1])])
-            elif called == "self._guard.check":
+            elif called in ("self._guard.check", "self._signed_in.check"):
                 self.guarded = True
+            elif called == "self._admins.check":
+                self.guarded = self.administrators = True
+            elif called == "read_paging":
+                self.query = ["limit", "cursor", *(str(ast.literal_eval(name)) for name in call.args[1:])]
             elif called.count(".") == 1 and called.startswith("self."):
                 self._read(inspect.getattr_static(self._owner, called.removeprefix("self.")))
 
@@ -228,9 +295,11 @@ def commands_page() -> str:
         "",
         _NOTE,
         "",
-        "Exit status: 0 done, 1 refused or failed (standard error says why), 2 wrong usage. Commands work on the data",
-        "folder itself, beside a running server or without one. Only `serve`, `accounts create` and `migrate` make a "
-        "database where there is none; the others refuse. Settings come from the same places as the server's;",
+        "Exit status: 0 done; 1 refused or failed (standard error says why; from `doctor`: something is wrong); 2",
+        "wrong usage, or a yes is needed and there is no terminal to ask at (`--yes` gives it). Commands work on the",
+        "data folder itself, beside a running server or without one; `restore` and `keys reset` need it stopped. Only",
+        "`serve`, `accounts create`, `migrate` and `restore` make a database where there is none; the others refuse.",
+        "Settings come from the same places as the server's;",
         "see [settings.md](settings.md).",
         "",
     ]

@@ -21,6 +21,12 @@ async def refused(server: Server, token: str) -> None:
     for method, path in (
         ("GET", "/api/v1/users/me"),
         ("PATCH", "/api/v1/users/me"),
+        ("DELETE", "/api/v1/users/me"),
+        ("GET", "/api/v1/users/me/export"),
+        ("POST", "/api/v1/users/me/password"),
+        ("GET", "/api/v1/users/me/sessions"),
+        ("DELETE", "/api/v1/users/me/sessions"),
+        ("DELETE", "/api/v1/users/me/sessions/AAAAAAAAAAAAAAAAAAAAAA"),
         ("POST", "/api/v1/auth/logout"),
         ("POST", "/api/v1/auth/logout-everywhere"),
     ):

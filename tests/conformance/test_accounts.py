@@ -1,5 +1,5 @@
 import pytest
-from tests.conformance.samples import NOW, account, applied, apply
+from tests.conformance.samples import NOW, account, add_session, applied, apply
 
 from tokenward.errors import Error
 from tokenward.server.storage.interface import Storage
@@ -108,6 +108,47 @@ async def test_raising_the_cutoff_returns_the_new_one(storage: Storage) -> None:
     )
     assert outcome.rows == (((1,),), ((2,),))
     assert await storage.accounts.find(record.sub) == record._replace(cutoff=2)
+
+
+async def test_a_password_is_changed_once_from_one_cutoff_and_never_while_disabled(storage: Storage) -> None:
+    record = account()
+    change = storage.accounts.change_password
+    await applied(storage, storage.accounts.insert(record))
+    await applied(storage, change(record.sub, "second", 0, NOW + 1))
+    changed = record._replace(password_hash="second", cutoff=1, updated_at=NOW + 1)
+    assert await storage.accounts.find(record.sub) == changed
+    assert not (await apply(storage, change(record.sub, "third", 0, NOW + 2))).applied
+    await applied(storage, storage.accounts.set_disabled(record.sub, NOW + 3))
+    assert not (await apply(storage, change(record.sub, "third", 1, NOW + 4))).applied
+    assert await storage.accounts.find(record.sub) == changed._replace(disabled_at=NOW + 3)
+
+
+async def test_an_account_is_deleted_with_its_sessions_or_not_at_all(storage: Storage) -> None:
+    record = await add_session(storage)
+    ben = account("ben")
+    await applied(storage, storage.accounts.insert(ben))
+    delete = storage.accounts.delete
+    # It has a session; its user name is another one by now.
+    assert not (await apply(storage, delete(record.sub, "anna"))).applied
+    sessions = storage.sessions.delete_all_of_account(record.sub)
+    for other in ("ana", None):
+        assert not (await apply(storage, sessions, delete(record.sub, other))).applied
+    assert await storage.sessions.find(record.sid) is not None
+    outcome = await applied(storage, sessions, delete(record.sub, "anna"))
+    assert outcome.counts == (1, 1)
+    assert await storage.accounts.find(record.sub) is None
+    assert await storage.sessions.find(record.sid) is None
+    assert await storage.accounts.find(ben.sub) == ben
+    assert not (await apply(storage, delete(record.sub, "anna"))).applied
+    # Its names are free again.
+    await applied(storage, storage.accounts.insert(account()))
+
+
+async def test_an_account_without_a_user_name_is_deleted(storage: Storage) -> None:
+    record = account()._replace(username=None, username_folded=None)
+    await applied(storage, storage.accounts.insert(record))
+    await applied(storage, storage.accounts.delete(record.sub, None))
+    assert await storage.accounts.find(record.sub) is None
 
 
 async def test_an_account_is_disabled_and_enabled(storage: Storage) -> None:

@@ -108,3 +108,14 @@ async def test_the_audit_sweep_takes_the_oldest_and_never_gives_an_id_again(stor
     assert [record.at for record in await storage.audit.page(0, 10)] == [NOW + 2, NOW + 1]
     assert (await applied(storage, storage.audit.sweep(NOW + 3, 10))).counts == (2,)
     assert (await applied(storage, storage.audit.add(event("a")))).integer(0) > outcome.integer(2)
+
+
+async def test_events_about_one_account_are_read_in_order_and_bounded(storage: Storage) -> None:
+    rows = [event(f"{number}.happened")._replace(subject=f"usr_{number % 2}") for number in range(8)]
+    await applied(storage, *(storage.audit.add(row) for row in rows))
+    page = await storage.audit.page_of_subject("usr_1", 0, 2)
+    assert [row.event for row in page] == ["1.happened", "3.happened"]
+    assert page[-1].id is not None
+    rest = await storage.audit.page_of_subject("usr_1", page[-1].id, 10)
+    assert [row.event for row in rest] == ["5.happened", "7.happened"]
+    assert await storage.audit.page_of_subject("usr_x", 0, 10) == []

@@ -137,3 +137,16 @@ async def test_an_origin_that_comes_again_is_kept_longer(storage: Storage) -> No
     assert (await applied(storage, storage.rate_limits.sweep_origins(NOW + 5, 10))).counts == (1,)
     assert await is_known(storage, b"anna", b"home")
     assert (await applied(storage, storage.rate_limits.sweep_origins(NOW + 6, 10))).counts == (1,)
+
+
+async def test_all_origins_of_a_login_are_forgotten_and_those_of_no_other(storage: Storage) -> None:
+    remember = storage.rate_limits.remember_origin
+    for login_hash, origin_hash in ((b"anna", b"home"), (b"anna", b"work"), (b"ben", b"home")):
+        await applied(storage, remember(login_hash, origin_hash, NOW))
+    await applied(storage, remember(b"anna", b"work", NOW + 5))
+    assert sorted(await storage.rate_limits.origins(b"anna", 10)) == [NOW, NOW + 5]
+    assert len(await storage.rate_limits.origins(b"anna", 1)) == 1
+    assert (await applied(storage, storage.rate_limits.forget_origins(b"anna"))).counts == (2,)
+    assert await storage.rate_limits.origins(b"anna", 10) == []
+    assert not await is_known(storage, b"anna", b"work")
+    assert await is_known(storage, b"ben", b"home")

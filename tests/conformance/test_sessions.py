@@ -195,16 +195,71 @@ async def test_a_cutoff_is_adopted_only_if_it_is_the_current_one_and_the_session
     assert not (await apply(storage, storage.sessions.adopt_cutoff(record.sid, 1))).applied
 
 
-async def test_pages_of_an_accounts_sessions_leave_out_ended_ones(storage: Storage) -> None:
+async def test_pages_of_an_accounts_sessions_leave_out_ended_and_expired_ones(storage: Storage) -> None:
     first = await add_session(storage)
     await add_session(storage, "ben")
-    records = sorted([first, *(session(first.sub) for _ in range(4))])
-    await applied(storage, *(storage.sessions.insert(record) for record in records if record is not first))
+    records = sorted([first, *(session(first.sub) for _ in range(5))])
+    # A session expires at the second that it names.
+    records[1] = records[1]._replace(idle_expires_at=NOW + 5)
+    records[4] = records[4]._replace(absolute_expires_at=NOW + 6)
+    await applied(storage, storage.sessions.delete_all_of_account(first.sub))
+    await applied(storage, *(storage.sessions.insert(record) for record in records))
     await applied(storage, storage.sessions.end(records[3].sid, NOW))
-    page = await storage.sessions.page_of_account(first.sub, None, 2)
-    rest = await storage.sessions.page_of_account(first.sub, page[-1].sid, 10)
-    assert page == records[:2]
-    assert rest == [records[2], records[4]]
+    page = await storage.sessions.page_of_account(first.sub, None, 2, living_at=NOW + 5)
+    rest = await storage.sessions.page_of_account(first.sub, page[-1].sid, 10, living_at=NOW + 5)
+    assert page == [records[0], records[2]]
+    assert rest == records[4:]
+    assert (
+        await storage.sessions.page_of_account(first.sub, page[-1].sid, 10, living_at=NOW + 6) == records[5:]
+    )
+    kept = await storage.sessions.page_of_account(first.sub, None, 10, living_at=None)
+    assert kept == [*records[:3], records[3]._replace(ended_at=NOW), *records[4:]]
+
+
+async def test_pages_of_all_sessions_hold_those_of_every_account_that_live(storage: Storage) -> None:
+    records = sorted([await add_session(storage, name) for name in ("anna", "ben", "cleo", "dora")])
+    await applied(storage, storage.sessions.end(records[2].sid, NOW))
+    page = await storage.sessions.page(None, 1, living_at=NOW)
+    assert page == records[:1]
+    assert await storage.sessions.page(page[0].sid, 10, living_at=NOW) == [records[1], records[3]]
+    assert await storage.sessions.page(None, 10, living_at=NOW + IDLE) == []
+
+
+async def test_all_sessions_of_an_account_but_one_are_ended(storage: Storage) -> None:
+    kept = await add_session(storage)
+    stranger = await add_session(storage, "ben")
+    others = [session(kept.sub) for _ in range(3)]
+    await applied(storage, *(storage.sessions.insert(record) for record in others))
+    await applied(storage, storage.sessions.end(others[0].sid, NOW))
+    outcome = await applied(storage, storage.sessions.end_others_of_account(kept.sub, kept.sid, NOW + 1))
+    assert outcome.counts == (2,)
+    ends = [(await state_of(storage, record)).session.ended_at for record in (kept, stranger, *others)]
+    assert ends == [None, None, NOW, NOW + 1, NOW + 1]
+    # Due for the sweep like any ended session.
+    await applied(storage, storage.sessions.sweep(NOW + 2, 100))
+    assert await storage.sessions.find(others[1].sid) is None
+
+
+async def test_all_sessions_but_one_adopt_a_cutoff_under_the_conditions_of_a_single_one(
+    storage: Storage,
+) -> None:
+    kept = await add_session(storage)
+    living, cut_off, ended = (session(kept.sub) for _ in range(3))
+    await applied(storage, storage.sessions.insert(cut_off), storage.accounts.raise_cutoff(kept.sub))
+    for record in (living, ended):
+        await applied(storage, storage.sessions.insert(record._replace(account_cutoff=1)))
+    await applied(storage, storage.sessions.end(ended.sid, NOW))
+    # Not the account's current one.
+    early = await applied(storage, storage.sessions.adopt_cutoff_of_others(kept.sub, kept.sid, 2))
+    assert early.counts == (0,)
+    outcome = await applied(
+        storage,
+        storage.accounts.raise_cutoff(kept.sub),
+        storage.sessions.adopt_cutoff_of_others(kept.sub, kept.sid, 2),
+    )
+    assert outcome.counts[1] == 1
+    held = [(await state_of(storage, one)).session.account_cutoff for one in (kept, living, cut_off, ended)]
+    assert held == [0, 2, 0, 1]
 
 
 async def test_the_sweep_deletes_what_ended_or_expired_and_nothing_else(storage: Storage) -> None:
@@ -245,5 +300,5 @@ async def test_a_sweep_is_bounded_and_says_when_it_is_done(storage: Storage) -> 
     while not counts or counts[-1] == 3:
         counts += (await applied(storage, storage.sessions.sweep(NOW + IDLE + 1, 3))).counts
     assert counts == [3, 3, 3, 1]
-    left = await storage.sessions.page_of_account(owner.sub, None, 100)
+    left = await storage.sessions.page_of_account(owner.sub, None, 100, living_at=None)
     assert {record.sid for record in left} == {record.sid for record in records[:5]}

@@ -22,7 +22,7 @@ PORT_PRINTED = "http://127.0.0.1:8080"
 PASSWORD_PRINTED = "the password that the server printed"
 
 _BOUNDARY = "=== the next block ==="
-_SECONDS = 60
+_SECONDS = 180
 
 
 class Server(NamedTuple):

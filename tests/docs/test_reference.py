@@ -10,10 +10,32 @@ import msgspec
 import pytest
 from docs.generate import ANSWERS, FOLDER, out_of_step, pages
 from tests.docs.pages import ROOT, Server, blocks, development_server, run_blocks
+from tests.server.building import tamper
 
 from tokenward.tokens.remote_jwks import Options
 
 _PAGES = pages()
+
+# The account is changed by whoever has an access token of it and knows the password.
+_CHANGED_PASSWORD = '{"current_password": "\'"$PASSWORD"\'", "new_password": "\'"$PASSWORD"\'"}'
+_ADMIN = '-H "authorization: Bearer $ACCESS" -H "$JSON"'
+_DECODED = (
+    "import base64, json, sys; part, name = sys.argv[1:]; "
+    "text = sys.stdin.read().split('.')[int(part)]; print(json.loads(base64.urlsafe_b64decode(text + '==='))[name])"
+)
+_IDS = f"""
+N=$((${{N:-0}} + 1))
+claim() {{ echo $ACCESS | python3 -c "{_DECODED}" $1 $2; }}
+KID=$(claim 0 kid)
+SID=$(claim 1 sid)
+SUB=$(curl -s $BASE/api/v1/admin/accounts {_ADMIN} \\
+  -d "{{\\"username\\": \\"person$N\\", \\"password\\": \\"seven green boats at noon\\"}}" | member id)
+"""
+# The account that the server made is the last administrator, who cannot be erased.
+_AS_ANOTHER = """
+ACCESS=$(curl -s $BASE/api/v1/auth/login -H "$JSON" \\
+  -d "{\\"username\\": \\"person$N\\", \\"password\\": \\"seven green boats at noon\\"}" | member access_token)
+"""
 
 
 @pytest.mark.parametrize("name", sorted(_PAGES))
@@ -51,6 +73,9 @@ def test_the_generator_compares_from_the_command_line() -> None:
 
 def test_every_answer_of_a_server_is_as_documented(tmp_path: Path) -> None:
     with development_server(tmp_path / "checkout") as server:
+        # Verifiers have known the stand-by key for long, so that it may be handed over to.
+        database = server.folder / "tokenward-data" / "tokenward.db"
+        tamper(database, "UPDATE keys SET created_at = 1, signs_from = 1 WHERE state = 'pending'")
         answers = _ask_everything(server)
 
     assert answers.keys() == ANSWERS.keys()
@@ -67,13 +92,21 @@ def _ask_everything(server: Server) -> dict[str, tuple[int, set[str]]]:
         "POST /api/v1/auth/login": '{"username": "ada", "password": "seven green boats at noon"}',
         "POST /api/v1/auth/refresh": '{"refresh_token": "\'"$REFRESH"\'"}',
         "PATCH /api/v1/users/me": '{"name": "Somebody"}',
+        "POST /api/v1/users/me/password": _CHANGED_PASSWORD,
+        "POST /api/v1/admin/accounts": '{"username": "grace", "password": "seven green boats at noon"}',
+        "PUT /api/v1/admin/accounts/{sub}/roles": '{"roles": ["reader"]}',
+        "PUT /api/v1/admin/accounts/{sub}/password": '{"password": "seven grey boats at noon"}',
+        "POST /api/v1/admin/keys/{kid}/revoke": '{"reason": "stolen"}',
+        "POST /api/v1/admin/revocations": '{"scope": "audience", "value": "nobody"}',
     }
     lines = {
-        route: _curl(route, f"-H \"$JSON\" -d '{bodies[route]}'" if route in bodies else "")
+        route: (_AS_ANOTHER if route == "DELETE /api/v1/users/me" else "")
+        + _curl(route, f"-H \"$JSON\" -d '{bodies[route]}'" if route in bodies else "")
         for route in ANSWERS
     }
-    # A logout ends what the lines after it need, so each begins with a sign-in of its own.
-    outputs = run_blocks(server, [sign_in + line for line in lines.values()])
+    # A logout ends what the lines after it need, so each begins with a sign-in of its own, and with an account of its
+    # own to do things to.
+    outputs = run_blocks(server, [sign_in + _IDS + line for line in lines.values()])
     found = {}
     for route, output in zip(lines, outputs, strict=True):
         body, _, status = output.rpartition("\n")
@@ -85,6 +118,7 @@ def _ask_everything(server: Server) -> dict[str, tuple[int, set[str]]]:
 
 def _curl(route: str, arguments: str) -> str:
     method, path = route.split()
+    path = path.replace("{sub}", "$SUB").replace("{sid}", "$SID").replace("{kid}", "$KID")
     return f"curl -sw '\\n%{{http_code}}' -X {method} $BASE{path} -H \"authorization: Bearer $ACCESS\" {arguments}\n"
 
 

@@ -28,10 +28,12 @@ INVALID_TOKEN: Final = "invalid_token"  # noqa: S105 - an error code, not a secr
 INVALID_GRANT: Final = "invalid_grant"
 INSUFFICIENT_ROLE: Final = "insufficient_role"
 ACCOUNT_EXISTS: Final = "account_exists"
+LAST_ADMIN: Final = "last_admin"
 WEAK_PASSWORD: Final = "weak_password"  # noqa: S105 - an error code, not a secret
 REGISTRATION_CLOSED: Final = "registration_closed"
 RATE_LIMITED: Final = "rate_limited"
 OVERLOADED: Final = "overloaded"
+SHUTTING_DOWN: Final = "shutting_down"
 NOT_FOUND: Final = "not_found"
 METHOD_NOT_ALLOWED: Final = "method_not_allowed"
 ORIGIN_REFUSED: Final = "origin_refused"
@@ -119,6 +121,12 @@ _CODES = (
         "Sign in with it, or choose another name.",
     ),
     ErrorCode(
+        LAST_ADMIN,
+        409,
+        "The change would leave no enabled account with the role `admin`.",
+        "Give the role to another account first. The command line can do what this refuses.",
+    ),
+    ErrorCode(
         WEAK_PASSWORD,
         400,
         "The password breaks a rule: too short or too long, well known, or made of the account's names.",
@@ -141,6 +149,12 @@ _CODES = (
         503,
         "The server has more work waiting than it can finish soon, and refused this request at once.",
         "Wait as many seconds as the `Retry-After` header says, then try again.",
+    ),
+    ErrorCode(
+        SHUTTING_DOWN,
+        503,
+        "The server was told to stop, and should be sent nothing new.",
+        "Send requests to another server, or wait until this one is started again.",
     ),
     ErrorCode(
         NOT_FOUND,

@@ -9,12 +9,19 @@ from urllib.parse import urlsplit
 from tokenward.clock import Clock, SystemClock
 from tokenward.errors import ConfigurationError
 from tokenward.server.accounts.accounts import Accounts
+from tokenward.server.accounts.erasure import Erasure
+from tokenward.server.accounts.export import Export
+from tokenward.server.accounts.password_change import PasswordChange
 from tokenward.server.accounts.password_hasher import PasswordHasher
 from tokenward.server.accounts.passwords import PasswordRules
 from tokenward.server.audit import Audit
+from tokenward.server.endpoints.admin.endpoints import admin_endpoints
 from tokenward.server.endpoints.api.auth import AuthEndpoints
+from tokenward.server.endpoints.api.own_sessions import OwnSessionEndpoints
+from tokenward.server.endpoints.api.signed_in import SignedIn
 from tokenward.server.endpoints.api.users import UserEndpoints
 from tokenward.server.endpoints.door import Door, DoorPolicy
+from tokenward.server.endpoints.draining import Draining
 from tokenward.server.endpoints.operations import OperationsEndpoints
 from tokenward.server.endpoints.routes import routes
 from tokenward.server.endpoints.security import HSTS, SECURITY_HEADERS, BearerGuard
@@ -24,8 +31,10 @@ from tokenward.server.keyring.ring import KeyRing
 from tokenward.server.keyring.rotation import Rotation, RotationPolicy
 from tokenward.server.keyring.wrapping import HOW_TO_MAKE_ONE, MasterKey
 from tokenward.server.login import FIRST_PARTY_SCOPE, Login
-from tokenward.server.rate_limit import Limit, LoginThrottle, RegistrationThrottle
+from tokenward.server.rate_limit import ChangeThrottle, Limit, LoginThrottle, RegistrationThrottle
 from tokenward.server.revocation.log import LONGEST_TOKEN_SECONDS, RevocationLog
+from tokenward.server.sessions.directory import SessionDirectory
+from tokenward.server.sessions.keeping import SessionKeeping
 from tokenward.server.sessions.sessions import RefreshPolicy, Sessions
 from tokenward.server.settings import Settings
 from tokenward.server.storage.interface import Storage
@@ -64,9 +73,13 @@ class Services:
     revocations: RevocationLog
     audit: Audit
     accounts: Accounts
+    erasure: Erasure
+    export: Export
     sessions: Sessions
+    session_directory: SessionDirectory
     login: Login
     login_throttle: LoginThrottle
+    change_throttle: ChangeThrottle
     verifier: TokenVerifier[AccessToken]
     guard: BearerGuard
 
@@ -79,9 +92,34 @@ def database_path(settings: Settings) -> Path:
 def load_master_key(settings: Settings) -> MasterKey:
     """The master key, from the one place that the settings name; under `dev`, from a file made beside the database.
 
+    While it is being changed it opens as well what the previous one sealed, if the settings name that too.
+
     Raises:
         ConfigurationError: none is named, or what is named holds none.
     """
+    master_key = _current_master_key(settings)
+    if settings.master_key_previous:
+        master_key.accept_previous(
+            MasterKey.parse(settings.master_key_previous, "TOKENWARD_MASTER_KEY_PREVIOUS")
+        )
+    elif settings.master_key_previous_file is not None:
+        master_key.accept_previous(MasterKey.from_file(settings.master_key_previous_file))
+    elif settings.master_key_previous_command:
+        master_key.accept_previous(MasterKey.from_command(settings.master_key_previous_command))
+    return master_key
+
+
+def publish_seconds(settings: Settings) -> int:
+    """How long a verifier may go without seeing a new key."""
+    return (
+        settings.jwks_max_age_seconds
+        + settings.jwks_stale_while_revalidate_seconds
+        + settings.clock_skew_seconds
+        + RING_READ_SECONDS
+    )
+
+
+def _current_master_key(settings: Settings) -> MasterKey:
     if settings.master_key:
         return MasterKey.parse(settings.master_key, "TOKENWARD_MASTER_KEY")
     if settings.master_key_file is not None:
@@ -183,10 +221,7 @@ def _build(
             algorithm=settings.access_token_algorithm,
             longest_token_seconds=LONGEST_TOKEN_SECONDS,
             rotation_seconds=settings.key_rotation_seconds,
-            publish_seconds=settings.jwks_max_age_seconds
-            + settings.jwks_stale_while_revalidate_seconds
-            + settings.clock_skew_seconds
-            + RING_READ_SECONDS,
+            publish_seconds=publish_seconds(settings),
             clock_skew_seconds=settings.clock_skew_seconds,
             refresh_absolute_seconds=settings.refresh_absolute_seconds,
         ),
@@ -202,15 +237,16 @@ def _build(
         revocations,
         clock,
     )
+    policy = RefreshPolicy(
+        settings.refresh_idle_seconds, settings.refresh_absolute_seconds, settings.refresh_retry_seconds
+    )
     sessions = Sessions(
         storage=storage,
         ring=ring,
         audit=audit,
         revocations=revocations,
         clock=clock,
-        policy=RefreshPolicy(
-            settings.refresh_idle_seconds, settings.refresh_absolute_seconds, settings.refresh_retry_seconds
-        ),
+        policy=policy,
     )
     verifier = TokenVerifier(
         # A command beside a server may not see the server's issuer, and verifies nothing with this.
@@ -229,6 +265,7 @@ def _build(
         from_unknown=Limit(settings.login_unknown_burst, settings.login_unknown_refill_seconds),
         network=Limit(settings.login_network_burst, settings.login_network_refill_seconds),
     )
+    change_throttle = ChangeThrottle(storage, clock)
     login = Login(
         storage=storage,
         accounts=accounts,
@@ -238,6 +275,17 @@ def _build(
             storage, clock, limit=Limit(settings.register_burst, settings.register_refill_seconds)
         ),
         sessions=sessions,
+        password_change=PasswordChange(
+            storage=storage,
+            accounts=accounts,
+            hasher=hasher,
+            login_throttle=login_throttle,
+            change_throttle=change_throttle,
+            keeping=SessionKeeping(storage=storage, ring=ring, policy=policy),
+            revocations=revocations,
+            audit=audit,
+            clock=clock,
+        ),
         token_issuer=TokenIssuer(
             issuer=settings.issuer,
             ring=ring,
@@ -258,9 +306,13 @@ def _build(
         revocations=revocations,
         audit=audit,
         accounts=accounts,
+        erasure=Erasure(storage=storage, audit=audit, revocations=revocations, clock=clock),
+        export=Export(storage=storage, audit=audit),
         sessions=sessions,
+        session_directory=SessionDirectory(storage=storage, sessions=sessions, clock=clock),
         login=login,
         login_throttle=login_throttle,
+        change_throttle=change_throttle,
         verifier=verifier,
         guard=BearerGuard(verifier=verifier, ring=ring, revocations=revocations),
     )
@@ -282,18 +334,31 @@ async def check_clock(services: Services) -> None:
         raise ClockSetBack(msg)
 
 
-def create_app(services: Services, *, log: Log, metrics: Metrics) -> Door:
-    """The ASGI application over these services."""
+def create_app(services: Services, *, log: Log, metrics: Metrics, draining: Draining | None = None) -> Door:
+    """The ASGI application over these services. `draining` tells it when the server program is about to stop."""
     settings = services.settings
     parts = urlsplit(settings.issuer)
     own_origin = f"{parts.scheme}://{parts.netloc}"
+    signed_in = SignedIn(guard=services.guard, accounts=services.accounts)
     return Door(
         routes=routes(
             issuer=settings.issuer,
             auth=AuthEndpoints(
                 login=services.login, guard=services.guard, own_origin=own_origin, log=log, metrics=metrics
             ),
-            users=UserEndpoints(guard=services.guard, accounts=services.accounts),
+            users=UserEndpoints(
+                signed_in=signed_in,
+                accounts=services.accounts,
+                login=services.login,
+                erasure=services.erasure,
+                export=services.export,
+                change_throttle=services.change_throttle,
+                metrics=metrics,
+            ),
+            own_sessions=OwnSessionEndpoints(
+                signed_in=signed_in, directory=services.session_directory, metrics=metrics
+            ),
+            admin=admin_endpoints(signed_in, services),
             well_known=WellKnownEndpoints(
                 issuer=settings.issuer,
                 scopes=(FIRST_PARTY_SCOPE,),
@@ -307,6 +372,7 @@ def create_app(services: Services, *, log: Log, metrics: Metrics) -> Door:
                 revocations=services.revocations,
                 metrics=metrics,
                 metrics_networks=settings.metrics_networks,
+                draining=draining or Draining(),
             ),
         ),
         policy=DoorPolicy(
@@ -315,6 +381,7 @@ def create_app(services: Services, *, log: Log, metrics: Metrics) -> Door:
             trusted_proxies=settings.trusted_proxies,
             access_log=settings.access_log,
             slow_request_seconds=settings.slow_request_ms / 1000,
+            proxy_header=settings.proxy_header.lower().encode(),
         ),
         clock=services.clock,
         log=log,

@@ -2,7 +2,7 @@
 
 Owns the shape of an audit row and the sealing of the personal data in it. A service puts the `Change` that
 `Audit.event` gives into the same unit as the change it tells of, so that neither exists without the other.
-Reading and sweeping rows is `storage.audit`'s; what is only a metric or a log line is `endpoints.telemetry`'s.
+Sweeping rows is `storage.audit`'s; what is only a metric or a log line is `endpoints.telemetry`'s.
 """
 
 import os
@@ -13,14 +13,14 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tokenward.server.storage.interface import AuditStore
-from tokenward.server.storage.records import AuditRecord
+from tokenward.server.storage.interface import AccountStore, AuditStore
+from tokenward.server.storage.records import AuditFilter, AuditRecord
 from tokenward.server.storage.units import Change
 
 SYSTEM = "system"
 COMMAND_LINE = "command-line"
 
-_PERSONAL_KEY_PURPOSE = "account-personal"
+PERSONAL_KEY_PURPOSE = "account-personal"
 _SEALED_WITH = b"tokenward-audit-personal-1"
 _NONCE_BYTES = 12
 
@@ -50,7 +50,7 @@ class Audit:
 
     def new_personal_key(self, sub: str) -> bytes:
         """A fresh 256-bit key for the personal data of account `sub`, wrapped by the master key."""
-        return self._wrapping.wrap(os.urandom(32), purpose=_PERSONAL_KEY_PURPOSE, key_id=sub)
+        return self._wrapping.wrap(os.urandom(32), purpose=PERSONAL_KEY_PURPOSE, key_id=sub)
 
     def event(
         self,
@@ -92,7 +92,7 @@ class Audit:
         """The personal data of a row, or `None` where there is none or its key has been destroyed."""
         if record.personal_wrapped is None or personal_key is None:
             return None
-        key = self._wrapping.unwrap(personal_key, purpose=_PERSONAL_KEY_PURPOSE, key_id=record.subject)
+        key = self._wrapping.unwrap(personal_key, purpose=PERSONAL_KEY_PURPOSE, key_id=record.subject)
         nonce, sealed = record.personal_wrapped[:_NONCE_BYTES], record.personal_wrapped[_NONCE_BYTES:]
         try:
             opened = AESGCM(key).decrypt(nonce, sealed, _SEALED_WITH)
@@ -100,7 +100,24 @@ class Audit:
             return None
         return msgspec.json.decode(opened, type=dict[str, Any])
 
+    async def page(
+        self, accounts: AccountStore, filters: AuditFilter, before: tuple[int, int] | None, limit: int
+    ) -> tuple[list[tuple[AuditRecord, dict[str, Any] | None]], tuple[int, int] | None]:
+        """At most `limit` rows that fit, the newest first, each with its personal data where the key still is.
+
+        Also the `before` of the page that follows, or `None`. Who may read this is not checked here.
+        """
+        records = await self._store.newest(filters, before, limit + 1)
+        shown = records[:limit]
+        keys: dict[str, bytes | None] = {}
+        for subject in {record.subject for record in shown if record.personal_wrapped is not None}:
+            account = await accounts.find(subject)
+            keys[subject] = account.personal_key_wrapped if account else None
+        rows = [(record, self.personal(record, keys.get(record.subject))) for record in shown]
+        last = shown[-1] if len(records) > limit else None
+        return rows, (last.at, last.id or 0) if last else None
+
     def _seal(self, personal: Mapping[str, str], personal_key: bytes, sub: str) -> bytes:
-        key = self._wrapping.unwrap(personal_key, purpose=_PERSONAL_KEY_PURPOSE, key_id=sub)
+        key = self._wrapping.unwrap(personal_key, purpose=PERSONAL_KEY_PURPOSE, key_id=sub)
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + AESGCM(key).encrypt(nonce, msgspec.json.encode(personal), _SEALED_WITH)

@@ -12,6 +12,7 @@ from tokenward.clock import Clock
 from tokenward.errors import Error
 from tokenward.protocol.errors import REGISTRATION_CLOSED
 from tokenward.server.accounts.accounts import Accounts
+from tokenward.server.accounts.password_change import PasswordChange
 from tokenward.server.accounts.password_hasher import InvalidCredentials, PasswordHasher
 from tokenward.server.audit import Audit
 from tokenward.server.rate_limit import LoginThrottle, RegistrationThrottle, Taken, network_prefix
@@ -63,6 +64,7 @@ class Login:
         login_throttle: LoginThrottle,
         registration_throttle: RegistrationThrottle,
         sessions: Sessions,
+        password_change: PasswordChange,
         token_issuer: TokenIssuer,
         audit: Audit,
         clock: Clock,
@@ -75,6 +77,7 @@ class Login:
         self._login_throttle = login_throttle
         self._registration_throttle = registration_throttle
         self._sessions = sessions
+        self._password_change = password_change
         self._token_issuer = token_issuer
         self._audit = audit
         self._clock = clock
@@ -184,6 +187,33 @@ class Login:
         return await self._sessions.end_all(
             account, actor=account.sub, reason="logout_everywhere", request_id=caller.request_id
         )
+
+    async def change_password(
+        self,
+        token: AccessToken,
+        account: AccountRecord,
+        *,
+        current: str,
+        new: str,
+        end_others: bool,
+        caller: Caller,
+    ) -> tuple[TokenResponse, Ended]:
+        """Change the password of the account of a verified access token; its session goes on with these tokens.
+
+        Raises:
+            What `PasswordChange.change` raises.
+        """
+        changed = await self._password_change.change(
+            account,
+            sid=_sid(token),
+            current=current,
+            new=new,
+            end_others=end_others,
+            origin=caller.origin,
+            address=caller.address,
+            request_id=caller.request_id,
+        )
+        return self._token_issuer.issue(changed.refreshed), changed.ended
 
     async def _end(self, sid: bytes, sub: str, caller: Caller) -> Ended:
         ended = await self._sessions.end(sid, actor=sub, reason="logout", request_id=caller.request_id)

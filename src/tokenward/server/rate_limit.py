@@ -14,7 +14,7 @@ import hashlib
 import ipaddress
 import math
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -44,6 +44,9 @@ LOGIN_FROM_UNKNOWN = Limit(100, 30)
 # Guesses from one network at any account: one password tried on many.
 NETWORK = Limit(300, 2)
 REGISTRATION_FROM_NETWORK = Limit(30, 120)
+
+# Changes of one account by itself: a person needs a few at once, and each is a row in the audit log.
+ACCOUNT_CHANGES = Limit(30, 60)
 
 # An origin that did not sign in for so long is a stranger again.
 ORIGIN_KEPT_DAYS = 180
@@ -209,14 +212,48 @@ class RegistrationThrottle:
         Raises:
             RateLimited: the bucket is full.
         """
-        limits = {_hash("registration", network_prefix(address)): self._limit}
-        unit = Unit("charge_registration", _charges(self._storage, self._clock, limits))
-        if not (await self._storage.apply(unit)).applied:
-            (bucket,) = limits
-            level = await self._storage.rate_limits.find_level(bucket)
-            levels = {} if level is None else {bucket: level}
-            wait_ms = _wait_ms(limits, levels, {}, now_ms=int(self._clock.now() * 1000))
-            raise RateLimited(max(1, math.ceil(wait_ms / 1000)), reason="registration throttled")
+        bucket = _hash("registration", network_prefix(address))
+        await _take_or_refuse(self._storage, self._clock, bucket, self._limit, "registration throttled")
+
+
+class ChangeThrottle:
+    """Charges changes that a signed-in client makes to its account, so that it cannot fill the audit log."""
+
+    def __init__(self, storage: Storage, clock: Clock, *, limit: Limit = ACCOUNT_CHANGES) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._limit = limit
+
+    async def take(self, sub: str, kind: str) -> None:
+        """Charge one change of this kind (`profile`, `password`) of the account `sub`, whether or not it comes about.
+
+        Each kind has a bucket of its own: whoever stole an access token can fill that of the profile, and must not
+        keep the owner from changing the password thereby.
+
+        Raises:
+            RateLimited: the bucket is full.
+        """
+        bucket = _hash("account-changes", kind, sub)
+        await _take_or_refuse(self._storage, self._clock, bucket, self._limit, "account changes throttled")
+
+
+async def find_known_networks(storage: Storage, logins: Iterable[str], limit: int) -> tuple[int, ...]:
+    """When each network last signed in with one of these e-mail addresses and user names; at most `limit` of each."""
+    return tuple(
+        [
+            seen_at
+            for login in logins
+            for seen_at in await storage.rate_limits.origins(_hash("login", _fold(login)), limit)
+        ]
+    )
+
+
+def forget_logins(storage: Storage, logins: Iterable[str]) -> tuple[Change, ...]:
+    """The changes that forget from which networks these e-mail addresses and user names signed in.
+
+    Their buckets are left: they are named by hashes, drain within the hour, and forgiving failures helps a guesser.
+    """
+    return tuple(storage.rate_limits.forget_origins(_hash("login", _fold(login))) for login in logins)
 
 
 @lru_cache(maxsize=4096)
@@ -232,6 +269,16 @@ def network_prefix(address: str) -> str:
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
         parsed = parsed.ipv4_mapped
     return str(ipaddress.ip_network((parsed, _PREFIX_BITS[parsed.version]), strict=False))
+
+
+async def _take_or_refuse(storage: Storage, clock: Clock, bucket: bytes, limit: Limit, reason: str) -> None:
+    limits = {bucket: limit}
+    if (await storage.apply(Unit("charge", _charges(storage, clock, limits)))).applied:
+        return
+    level = await storage.rate_limits.find_level(bucket)
+    levels = {} if level is None else {bucket: level}
+    wait_ms = _wait_ms(limits, levels, {}, now_ms=int(clock.now() * 1000))
+    raise RateLimited(max(1, math.ceil(wait_ms / 1000)), reason=reason)
 
 
 def _charges(storage: Storage, clock: Clock, limits: Mapping[bytes, Limit]) -> tuple[Change, ...]:

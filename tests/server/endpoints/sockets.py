@@ -11,6 +11,7 @@ from tests.server.building import Server
 from uvicorn.server import ServerState
 
 from tokenward.server.endpoints.connection import limited
+from tokenward.server.endpoints.draining import Draining
 
 MAX_HEAD = 2048
 HEAD_SECONDS = 0.4
@@ -59,12 +60,15 @@ class Connection:
 
 
 @contextlib.asynccontextmanager
-async def listening(server: Server) -> AsyncIterator[int]:
+async def listening(server: Server, draining: Draining | None = None) -> AsyncIterator[int]:
     """The port at which the server answers."""
     config = uvicorn.Config(
         server.door,
         http=limited(
-            max_head_bytes=MAX_HEAD, head_timeout_seconds=HEAD_SECONDS, body_timeout_seconds=BODY_SECONDS
+            max_head_bytes=MAX_HEAD,
+            head_timeout_seconds=HEAD_SECONDS,
+            body_timeout_seconds=BODY_SECONDS,
+            draining=draining,
         ),
         ws="none",
         lifespan="off",

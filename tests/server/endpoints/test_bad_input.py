@@ -219,10 +219,10 @@ async def test_an_unknown_path_is_told(client: Client, path: str) -> None:
     [
         ("GET", "/api/v1/auth/login", "POST"),
         ("PUT", "/api/v1/auth/register", "POST"),
-        ("DELETE", "/api/v1/users/me", "GET, PATCH"),
-        ("POST", "/api/v1/users/me", "GET, PATCH"),
+        ("PUT", "/api/v1/users/me", "GET, PATCH, DELETE"),
+        ("POST", "/api/v1/users/me", "GET, PATCH, DELETE"),
         ("POST", "/.well-known/jwks.json", "GET"),
-        ("OPTIONS", "/api/v1/users/me", "GET, PATCH"),
+        ("OPTIONS", "/api/v1/users/me", "GET, PATCH, DELETE"),
         ("get", "/healthz", "GET"),
         ("TRACE", "/healthz", "GET"),
     ],

@@ -19,6 +19,8 @@ from tests.server.endpoints.sockets import (
     listening,
 )
 
+from tokenward.server.endpoints.draining import Draining
+
 GET = b"GET /healthz HTTP/1.1\r\nhost: a\r\n"
 POST = b"POST /api/v1/auth/refresh HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
 UNKNOWN = b"POST /nowhere HTTP/1.1\r\nhost: a\r\n"
@@ -298,3 +300,14 @@ async def test_a_client_that_goes_away_in_the_middle_does_no_harm(server: Server
             await wire.send(part)
     await alive(port)
     assert server.log_lines("error") == []
+
+
+async def test_a_connection_that_is_made_while_the_server_stops_is_closed_at_once(server: Server) -> None:
+    draining = Draining()
+    async with listening(server, draining) as port:
+        await alive(port)
+        draining.closed = True
+        async with connected(port) as wire:
+            with contextlib.suppress(ConnectionError):
+                await wire.send(GET + b"\r\n")
+                assert (await wire.seconds_until_closed())[1] == b""

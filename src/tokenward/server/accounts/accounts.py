@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -193,6 +193,10 @@ class Accounts:
             await self._rehash(record, stored, normalized or "")
         return record
 
+    async def hash_password(self, record: AccountRecord, password: str) -> str:
+        """The hash of a new password for this account. Raises WeakPassword, Overloaded."""
+        return await self._hasher.hash(self._check_password(password, record))
+
     async def set_password(self, sub: str, password: str, *, actor: str, request_id: str = "") -> int:
         """Set a new password and end all sessions; the old password is not asked for here.
 
@@ -204,7 +208,7 @@ class Accounts:
             Overloaded: too many passwords are being hashed; nothing was done.
         """
         record = await self.get(sub)
-        password_hash = await self._hasher.hash(self._check_password(password, record))
+        password_hash = await self.hash_password(record, password)
         now = self._now()
         return await self._revoke_and_apply(
             "set_password",
@@ -273,8 +277,11 @@ class Accounts:
         username: str | None = None,
         actor: str,
         request_id: str = "",
+        permit: Callable[[], Awaitable[None]] | None = None,
     ) -> AccountRecord:
         """Change the name or the user name (`None` leaves it as it is), and return the account as it is then.
+
+        `permit` is asked before a change is written, and raises to refuse it.
 
         Raises:
             AccountNotFound: there is no such account.
@@ -289,6 +296,8 @@ class Accounts:
         members = [member for member, (new, old) in wanted.items() if new is not None and new != old]
         if not members:
             return record
+        if permit is not None:
+            await permit()
         # Only what is asked for is written, so that two changes at once do not undo each other.
         outcome = await self._apply(
             "update_profile",

@@ -5,6 +5,7 @@ connection open without an end. How long a body may be is limited where it is re
 """
 
 import asyncio
+import socket
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -12,7 +13,12 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tokenward.protocol.errors import HEADERS_TOO_LARGE, INVALID_REQUEST, REQUEST_TIMEOUT
+from tokenward.server.endpoints.client_address import UNIX_PEER
+from tokenward.server.endpoints.draining import Draining
 from tokenward.server.endpoints.messages import Send
+
+# A body that is still to come when the server stops gets this long, and its answer the rest of the drain.
+_LAST_BODY_SECONDS = 5.0
 
 # How an answer begins, but no "100 Continue", which must go out at once.
 _ANSWER = (b"HTTP/1.1 2", b"HTTP/1.1 3", b"HTTP/1.1 4", b"HTTP/1.1 5")
@@ -75,6 +81,7 @@ class LimitedConnection(HttpToolsProtocol):
     max_head_bytes: ClassVar[int]
     head_timeout_seconds: ClassVar[float]
     body_timeout_seconds: ClassVar[float]
+    draining: ClassVar[Draining]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -90,7 +97,14 @@ class LimitedConnection(HttpToolsProtocol):
         self._one_write = _OneWrite(transport)
         # It has all that a transport has, by delegation.
         self.transport = self._one_write  # type: ignore[assignment]
-        self._set_timer()
+        # A TCP connection whose address is not known any more (it was reset) must not count as a Unix socket's.
+        if getattr(transport.get_extra_info("socket"), "family", None) == socket.AF_UNIX:
+            self.client = (UNIX_PEER, 0)
+        if self.draining.closed:
+            # It was accepted, or shook hands in TLS, while the server began to stop.
+            self.transport.close()
+        else:
+            self._set_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
@@ -111,6 +125,12 @@ class LimitedConnection(HttpToolsProtocol):
             self._set_timer()
         if self._awaited is None and self.timeout_keep_alive_task is None:
             self._keep_idle_clock()
+
+    def shutdown(self) -> None:
+        """The server stops: answer what is in flight, and wait for a body that is under way, but not for long."""
+        super().shutdown()
+        if self._awaited is _Awaited.BODY and not self.transport.is_closing():
+            self._set_timer(at_most=_LAST_BODY_SECONDS)
 
     def on_message_begin(self) -> None:
         """A request starts."""
@@ -180,7 +200,7 @@ class LimitedConnection(HttpToolsProtocol):
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
-    def _set_timer(self) -> None:
+    def _set_timer(self, *, at_most: float = float("inf")) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -189,6 +209,7 @@ class LimitedConnection(HttpToolsProtocol):
             seconds = (
                 self.head_timeout_seconds if self._awaited is _Awaited.HEAD else self.body_timeout_seconds
             )
+            seconds = min(seconds, at_most)
             self._timer = self.loop.call_later(seconds, self._timed_out, self._awaited, seconds)
 
     def _timed_out(self, awaited: "_Awaited", seconds: float) -> None:
@@ -222,9 +243,16 @@ def _problem(status: int, title: str, code: str, detail: str) -> bytes:
 
 
 def limited(
-    *, max_head_bytes: int, head_timeout_seconds: float, body_timeout_seconds: float
+    *,
+    max_head_bytes: int,
+    head_timeout_seconds: float,
+    body_timeout_seconds: float,
+    draining: Draining | None = None,
 ) -> type[LimitedConnection]:
-    """The connection class with these limits, for the server program to make connections of."""
+    """The connection class with these limits, for the server program to make connections of.
+
+    `draining` is what tells connections that the server stops.
+    """
     return type(
         "LimitedConnection",
         (LimitedConnection,),
@@ -232,5 +260,6 @@ def limited(
             "max_head_bytes": max_head_bytes,
             "head_timeout_seconds": head_timeout_seconds,
             "body_timeout_seconds": body_timeout_seconds,
+            "draining": draining or Draining(),
         },
     )

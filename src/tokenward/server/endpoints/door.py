@@ -1,4 +1,4 @@
-"""The ASGI door: one look-up from path and method to a plain function, and one place where anything may be raised."""
+"""The ASGI door: from path and method to a plain function, and one place where anything may be raised."""
 
 import os
 import traceback
@@ -9,11 +9,13 @@ from typing import NamedTuple, TypeAlias
 from tokenward.clock import Clock
 from tokenward.errors import Error
 from tokenward.protocol.errors import (
+    INSUFFICIENT_ROLE,
     INVALID_CREDENTIALS,
     INVALID_GRANT,
     INVALID_TOKEN,
     RATE_LIMITED,
 )
+from tokenward.server.endpoints.client_address import UNIX_PEER, UNREADABLE, X_FORWARDED_FOR, client_address
 from tokenward.server.endpoints.error_responses import MethodNotAllowed, NotFound, ServerError, problem
 from tokenward.server.endpoints.messages import (
     ClientGone,
@@ -25,16 +27,20 @@ from tokenward.server.endpoints.messages import (
     Scope,
     Send,
 )
-from tokenward.server.endpoints.security import check_no_secret_in_query, client_address
+from tokenward.server.endpoints.paths import Paths
+from tokenward.server.endpoints.security import check_no_secret_in_query
 from tokenward.server.endpoints.telemetry import Log, Metrics
 
 Routes: TypeAlias = Mapping[str, Mapping[str, Handler]]
 
 # Refusals that a security engineer looks for afterwards; each is a line with its true reason.
-_SECURITY_CODES = frozenset({INVALID_CREDENTIALS, INVALID_GRANT, INVALID_TOKEN, RATE_LIMITED})
+_SECURITY_CODES = frozenset(
+    {INSUFFICIENT_ROLE, INVALID_CREDENTIALS, INVALID_GRANT, INVALID_TOKEN, RATE_LIMITED}
+)
 
-# Reasons that an operator must see whatever the caller is told: a copied token was used; the database lost commits.
-_ALARMS = {"session.reuse_detected": "warning", "storage.rolled_back": "error"}
+# Reasons that an operator must see whatever the caller is told: a copied token was used; the database lost commits; a
+# proxy passes on addresses that cannot be read.
+_ALARMS = {"session.reuse_detected": "warning", "storage.rolled_back": "error", UNREADABLE: "warning"}
 
 
 class DoorPolicy(NamedTuple):
@@ -45,6 +51,7 @@ class DoorPolicy(NamedTuple):
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     access_log: bool
     slow_request_seconds: float
+    proxy_header: bytes = X_FORWARDED_FOR
 
 
 class Door:
@@ -53,7 +60,7 @@ class Door:
     def __init__(
         self, *, routes: Routes, policy: DoorPolicy, clock: Clock, log: Log, metrics: Metrics
     ) -> None:
-        self._routes = routes
+        self._paths = Paths(routes)
         self._policy = policy
         self._clock = clock
         self._log = log
@@ -71,13 +78,12 @@ class Door:
         started = self._clock.monotonic()
         self._requests += 1
         request_id = f"{self._id_prefix}-{self._requests:x}"
-        proxies = self._policy.trusted_proxies
         request = Request(scope, receive, request_id, self._policy.max_body_bytes)
-        if proxies:
-            request.address = client_address(request.address, request.headers, proxies)
-        methods = self._routes.get(request.path)
-        # A path that a client made up would be a label of its own for every probe.
-        route = "(unknown)" if methods is None else request.path
+        match = self._paths.find(request.path)
+        # A path that a client made up, or an id in it, would be a label of its own for every probe.
+        route, methods = "(unknown)", None
+        if match is not None:
+            route, methods, request.parameters = match
         response = await self._answer(request, methods, route)
         if response is None:
             return
@@ -98,7 +104,12 @@ class Door:
     async def _answer(
         self, request: Request, methods: Mapping[str, Handler] | None, route: str
     ) -> Response | None:
+        policy = self._policy
         try:
+            if policy.trusted_proxies or request.address == UNIX_PEER:
+                request.address = client_address(
+                    request.address, request.headers, policy.trusted_proxies, policy.proxy_header
+                )
             if request.query:
                 check_no_secret_in_query(request.query)
             return await _find_handler(request, methods)(request)
@@ -121,9 +132,9 @@ class Door:
             return problem(ServerError(), request.id)
 
     def _log_refusal(self, request: Request, route: str, error: Error) -> None:
-        if error.code not in _SECURITY_CODES and error.status < 500:
-            return
         level = _ALARMS.get(error.reason)
+        if level is None and error.code not in _SECURITY_CODES and error.status < 500:
+            return
         if level is not None:
             self._metrics.count_event(error.reason)
         self._metrics.count_event(error.code)

@@ -7,6 +7,7 @@ import msgspec
 
 from tokenward.errors import Error
 from tokenward.protocol.errors import BODY_TOO_LARGE
+from tokenward.server.endpoints.paths import NO_PARAMETERS
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -32,10 +33,21 @@ class ClientGone(Exception):
 class Request:
     """One request. `id` is ours, stands in the answer and in the log, and identifies nothing else.
 
-    `address` is the client's, as far as the connection or a proxy named in the settings tells it.
+    `address` is the client's, as far as the connection or a proxy named in the settings tells it. `parameters` holds
+    the text that the path has in the place of each `{name}` of its route; nothing of it is checked.
     """
 
-    __slots__ = ("_max_body_bytes", "_receive", "address", "headers", "id", "method", "path", "query")
+    __slots__ = (
+        "_max_body_bytes",
+        "_receive",
+        "address",
+        "headers",
+        "id",
+        "method",
+        "parameters",
+        "path",
+        "query",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, request_id: str, max_body_bytes: int) -> None:
         self.method: str = scope["method"]
@@ -45,6 +57,7 @@ class Request:
         client: tuple[str, int] | None = scope["client"]
         self.address = client[0] if client else ""
         self.id = request_id
+        self.parameters = NO_PARAMETERS
         self._receive = receive
         self._max_body_bytes = max_body_bytes
 

@@ -2,12 +2,23 @@
 
 from ipaddress import IPv4Network, IPv6Network
 
-from tokenward.server.endpoints.error_responses import NotFound
+from tokenward.errors import Error
+from tokenward.protocol.errors import SHUTTING_DOWN
+from tokenward.server.endpoints.draining import Draining
+from tokenward.server.endpoints.error_responses import NotFound, problem
 from tokenward.server.endpoints.messages import NO_STORE, Request, Response, json_response
 from tokenward.server.endpoints.security import BearerGuard, is_within
 from tokenward.server.endpoints.telemetry import Metrics
 from tokenward.server.keyring.ring import KeyRing
 from tokenward.server.revocation.log import RevocationLog
+
+
+class ShuttingDown(Error):
+    """The server was told to stop."""
+
+    code = SHUTTING_DOWN
+    status = 503
+    description = "This server is about to stop. Send requests to another one."
 
 
 class OperationsEndpoints:
@@ -21,23 +32,28 @@ class OperationsEndpoints:
         revocations: RevocationLog,
         metrics: Metrics,
         metrics_networks: tuple[IPv4Network | IPv6Network, ...],
+        draining: Draining,
     ) -> None:
         self._guard = guard
         self._ring = ring
         self._revocations = revocations
         self._metrics = metrics
         self._metrics_networks = metrics_networks
+        self._draining = draining
 
     async def healthz(self, _: Request) -> Response:
         """The process answers. A supervisor restarts it when this fails, so it asks nothing of the storage."""
         return json_response({"status": "ok"})
 
-    async def readyz(self, _: Request) -> Response:
-        """The storage can be read and there are keys to sign with; a load balancer asks this.
+    async def readyz(self, request: Request) -> Response:
+        """The storage can be read, there are keys to sign with, and no stop is near; a load balancer asks this.
 
         Raises:
             StorageUnavailable, NoSigningKey: it should not be sent requests now.
         """
+        if self._draining.begun:
+            # No failure, so not one that is raised and logged at each look.
+            return problem(ShuttingDown(), request.id)
         await self._guard.catch_up()
         self._ring.active_refresh_key()
         self._ring.signing_key("")

@@ -2,7 +2,9 @@
 
 from urllib.parse import urlsplit
 
+from tokenward.server.endpoints.admin.endpoints import AdminEndpoints
 from tokenward.server.endpoints.api.auth import AuthEndpoints
+from tokenward.server.endpoints.api.own_sessions import OwnSessionEndpoints
 from tokenward.server.endpoints.api.users import UserEndpoints
 from tokenward.server.endpoints.door import Routes
 from tokenward.server.endpoints.operations import OperationsEndpoints
@@ -14,10 +16,12 @@ def routes(
     issuer: str,
     auth: AuthEndpoints,
     users: UserEndpoints,
+    own_sessions: OwnSessionEndpoints,
     well_known: WellKnownEndpoints,
     operations: OperationsEndpoints,
+    admin: AdminEndpoints,
 ) -> Routes:
-    """Path to method to function.
+    """Path to method to function; a segment in braces is a parameter (`paths.Paths`).
 
     An issuer with a path (`https://example.com/auth`) is answered with that path and without it, since proxies differ
     in whether they pass it on; RFC 8414 section 3.1 wants it behind the well-known part.
@@ -28,7 +32,41 @@ def routes(
         "/api/v1/auth/refresh": {"POST": auth.refresh},
         "/api/v1/auth/logout": {"POST": auth.log_out},
         "/api/v1/auth/logout-everywhere": {"POST": auth.log_out_everywhere},
-        "/api/v1/users/me": {"GET": users.read_me, "PATCH": users.change_me},
+        "/api/v1/users/me": {"GET": users.read_me, "PATCH": users.change_me, "DELETE": users.erase_me},
+        "/api/v1/users/me/export": {"GET": users.export_me},
+        "/api/v1/users/me/password": {"POST": users.change_password},
+        "/api/v1/users/me/sessions": {
+            "GET": own_sessions.read_sessions,
+            "DELETE": own_sessions.end_other_sessions,
+        },
+        "/api/v1/users/me/sessions/{sid}": {"DELETE": own_sessions.end_session},
+        "/api/v1/admin/accounts": {
+            "GET": admin.accounts.list_accounts,
+            "POST": admin.accounts.create_account,
+        },
+        "/api/v1/admin/accounts/{sub}": {
+            "GET": admin.accounts.read_account,
+            "DELETE": admin.accounts.delete_account,
+        },
+        "/api/v1/admin/accounts/{sub}/disable": {"POST": admin.accounts.disable_account},
+        "/api/v1/admin/accounts/{sub}/enable": {"POST": admin.accounts.enable_account},
+        "/api/v1/admin/accounts/{sub}/roles": {"PUT": admin.accounts.set_roles},
+        "/api/v1/admin/accounts/{sub}/password": {"PUT": admin.accounts.set_password},
+        "/api/v1/admin/accounts/{sub}/sessions": {
+            "GET": admin.sessions.list_account_sessions,
+            "DELETE": admin.sessions.end_account_sessions,
+        },
+        "/api/v1/admin/sessions": {"GET": admin.sessions.list_sessions},
+        "/api/v1/admin/sessions/{sid}": {"DELETE": admin.sessions.end_session},
+        "/api/v1/admin/keys": {"GET": admin.keys.list_keys},
+        "/api/v1/admin/keys/rotate": {"POST": admin.keys.rotate_keys},
+        "/api/v1/admin/keys/{kid}/impact": {"GET": admin.keys.read_impact},
+        "/api/v1/admin/keys/{kid}/revoke": {"POST": admin.keys.revoke_key},
+        "/api/v1/admin/revocations": {
+            "GET": admin.revocations.list_revocations,
+            "POST": admin.revocations.revoke,
+        },
+        "/api/v1/admin/audit": {"GET": admin.audit.list_events},
         JWK_SET_PATH: {"GET": well_known.jwk_set},
         "/.well-known/openid-configuration": {"GET": well_known.openid_configuration},
         "/.well-known/oauth-authorization-server": {"GET": well_known.authorization_server},

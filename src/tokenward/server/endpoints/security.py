@@ -94,28 +94,6 @@ def check_origin(request: Request, own_origin: str) -> None:
             raise OriginRefused(reason="foreign Origin header")
 
 
-def client_address(
-    peer: str, headers: list[Header], trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
-) -> str:
-    """The client's address: the connection's (`peer`), or what a trusted proxy says of it.
-
-    `X-Forwarded-For` is read from its end: each trusted proxy appended the address it saw, so the last one that is
-    not itself a trusted proxy is the client. What stands before it was written by the client and proves nothing.
-    """
-    if not is_within(peer, trusted_proxies):
-        return peer
-    chain = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1")
-    for hop in reversed([one.strip() for one in chain.split(",") if one.strip()]):
-        try:
-            address = str(ip_address(hop))
-        except ValueError:
-            return peer
-        if not is_within(address, trusted_proxies):
-            return address
-        peer = address
-    return peer
-
-
 def is_within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
     """Whether an address is in one of the networks; what is no address is in none."""
     try:

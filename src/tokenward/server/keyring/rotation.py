@@ -101,7 +101,7 @@ class Rotation:
             ):
                 return
 
-    async def rotate_now(self, actor: str) -> list[str]:
+    async def rotate_now(self, actor: str, *, request_id: str = "") -> list[str]:
         """Hand over to the stand-by key of each algorithm, and to a fresh refresh key; return what was done.
 
         Raises:
@@ -126,13 +126,13 @@ class Rotation:
         done = [
             f"{algorithm}: {self._active(ACCESS, algorithm)} signs from now on"
             for algorithm in algorithms
-            if await self._hand_over(algorithm, actor)
+            if await self._hand_over(algorithm, actor, request_id)
         ]
-        if await self._new_refresh_key(actor):
+        if await self._new_refresh_key(actor, request_id):
             done.append("refresh tokens are computed under a new key from now on")
         return done
 
-    async def revoke(self, kid: str, *, reason: str, actor: str) -> int:
+    async def revoke(self, kid: str, *, reason: str, actor: str, request_id: str = "") -> int:
         """Revoke one key at once, in an emergency; return the number of the revocation record.
 
         Every token the key signed is refused from the next request on. If it was the active key, the stand-by
@@ -153,7 +153,11 @@ class Rotation:
             self._record_revocation(scope, value, reason),
             self._move(record, states.REVOKED, erase_private=True),
             self._audit.event(
-                "key.revoked", actor=actor, at=now, detail={"kid": kid, "use": record.use, "reason": reason}
+                "key.revoked",
+                actor=actor,
+                at=now,
+                request_id=request_id,
+                detail={"kid": kid, "use": record.use, "reason": reason},
             ),
         ]
         if record.state == states.ACTIVE:
@@ -163,7 +167,7 @@ class Rotation:
         outcome = await self._apply("revoke_key", changes)
         if not outcome.applied:
             # Somebody moved this very key in between; look again from the start.
-            return await self.revoke(kid, reason=reason, actor=actor)
+            return await self.revoke(kid, reason=reason, actor=actor, request_id=request_id)
         return outcome.integer(0)
 
     def consequences(self, kid: str) -> str:
@@ -255,7 +259,7 @@ class Rotation:
             return await self._add("add_first_key", ACCESS, algorithm, states.ACTIVE)
         return standby is None and await self._add("add_standby", ACCESS, algorithm, states.PENDING)
 
-    async def _hand_over(self, algorithm: str, actor: str) -> bool:
+    async def _hand_over(self, algorithm: str, actor: str, request_id: str = "") -> bool:
         standby = self._standby(algorithm)
         if standby is None:
             return False
@@ -267,7 +271,9 @@ class Rotation:
                 *(self._move(key, states.RETIRING, erase_private=_is_key_pair(key)) for key in old),
                 self._move(standby, states.ACTIVE),
                 await self._new_key(ACCESS, algorithm, states.PENDING),
-                self._audit.event("key.rotated", actor=actor, at=self._now(), detail=detail),
+                self._audit.event(
+                    "key.rotated", actor=actor, at=self._now(), request_id=request_id, detail=detail
+                ),
             ],
         )
         return outcome.applied
@@ -280,7 +286,7 @@ class Rotation:
             return await self._new_refresh_key(SYSTEM)
         return False
 
-    async def _new_refresh_key(self, actor: str) -> bool:
+    async def _new_refresh_key(self, actor: str, request_id: str = "") -> bool:
         old = self._ring.in_state(REFRESH, states.ACTIVE)
         outcome = await self._apply(
             "new_refresh_key",
@@ -291,6 +297,7 @@ class Rotation:
                     "key.rotated",
                     actor=actor,
                     at=self._now(),
+                    request_id=request_id,
                     detail={"use": REFRESH, "from": [k.kid for k in old]},
                 ),
             ],

@@ -33,6 +33,10 @@ class MasterKey:
 
     A wrapped secret opens only under the purpose and id it was made for, so that somebody who can write to the
     database cannot put one key in the place of another.
+
+    While the master key is being changed two are at hand: all is sealed by the one, and what the other sealed still
+    opens. A key that came from a file is read again when something does not open, so that a running server goes over
+    to the new one by itself (`tokenward keys rewrap`).
     """
 
     def __init__(self, key: bytes) -> None:
@@ -44,6 +48,8 @@ class MasterKey:
             raise ConfigurationError(msg)
         self._key = key
         self._aead = AESGCM(key)
+        self._previous: tuple[AESGCM, ...] = ()
+        self._file: Path | None = None
 
     @classmethod
     def parse(cls, text: str, source: str) -> Self:
@@ -70,7 +76,9 @@ class MasterKey:
         if mode & 0o077:
             msg = f"the master key file {path} may be read by others than its owner; run: chmod 600 {path}"
             raise ConfigurationError(msg)
-        return cls.parse(text, f"the file {path}")
+        master_key = cls.parse(text, f"the file {path}")
+        master_key._file = path
+        return master_key
 
     @classmethod
     def from_command(cls, command: str) -> Self:
@@ -120,6 +128,10 @@ class MasterKey:
                 os.close(folder)
         return cls.from_file(path)
 
+    def accept_previous(self, previous: "MasterKey") -> None:
+        """Open from now on what `previous` sealed too; nothing is sealed by it."""
+        self._previous = (*self._previous, previous._aead)
+
     def derive(self, purpose: str) -> bytes:
         """32 bytes that follow from the master key and `purpose`, and tell nothing about either (RFC 5869)."""
         return HKDF(SHA256(), _KEY_BYTES, salt=None, info=f"tokenward-derive-1\x00{purpose}".encode()).derive(
@@ -137,17 +149,53 @@ class MasterKey:
         Raises:
             WrongMasterKey: another master key sealed it, or the stored bytes were changed.
         """
-        nonce, sealed = wrapped[1 : 1 + _NONCE_BYTES], wrapped[1 + _NONCE_BYTES :]
-        try:
-            if wrapped[:1] != _VERSION:
-                raise InvalidTag
-            return self._aead.decrypt(nonce, sealed, _associated_data(purpose, key_id))
-        except (InvalidTag, ValueError):
+        for aead in (self._aead, *self._previous):
+            opened = _open(aead, wrapped, purpose, key_id)
+            if opened is not None:
+                return opened
+        opened = _open(self._aead, wrapped, purpose, key_id) if self._read_file_again() else None
+        if opened is None:
             msg = (
                 f"the master key does not open the {purpose} key {key_id} in this database; "
-                "give the master key that the database was made with"
+                "give the master key that the database was made with. If it is lost for ever: "
+                "tokenward keys reset --lost-master-key"
             )
-            raise WrongMasterKey(msg) from None
+            raise WrongMasterKey(msg)
+        return opened
+
+    def is_current(self, wrapped: bytes, *, purpose: str, key_id: str) -> bool:
+        """Whether it is this master key, and not a previous one, that sealed it."""
+        return _open(self._aead, wrapped, purpose, key_id) is not None
+
+    def opens(self, wrapped: bytes, *, purpose: str, key_id: str) -> bool:
+        """Whether this master key, or a previous one that is accepted too, sealed it."""
+        return any(
+            _open(aead, wrapped, purpose, key_id) is not None for aead in (self._aead, *self._previous)
+        )
+
+    def _read_file_again(self) -> bool:
+        """Whether the file of the key holds another one by now, which is the current one from here on."""
+        if self._file is None:
+            return False
+        try:
+            fresh = self.from_file(self._file)
+        except ConfigurationError:
+            return False
+        if fresh._key == self._key:
+            return False
+        self._previous = (self._aead, *self._previous)
+        self._key, self._aead = fresh._key, fresh._aead
+        return True
+
+
+def _open(aead: AESGCM, wrapped: bytes, purpose: str, key_id: str) -> bytes | None:
+    if wrapped[:1] != _VERSION:
+        return None
+    nonce, sealed = wrapped[1 : 1 + _NONCE_BYTES], wrapped[1 + _NONCE_BYTES :]
+    try:
+        return aead.decrypt(nonce, sealed, _associated_data(purpose, key_id))
+    except (InvalidTag, ValueError):
+        return None
 
 
 def _associated_data(purpose: str, key_id: str) -> bytes:

@@ -1,6 +1,8 @@
 """The revocation log as this server holds it: every live record in memory, and never behind the table."""
 
 from tokenward.clock import Clock
+from tokenward.errors import Error
+from tokenward.protocol.errors import NOT_FOUND
 from tokenward.server.audit import Audit
 from tokenward.server.storage.interface import Position, Storage
 from tokenward.server.storage.units import Change, Unit
@@ -14,6 +16,14 @@ LONGEST_TOKEN_SECONDS = 3600
 DROP_MARGIN_SECONDS = 600
 
 _RECORDS_A_READ = 2000
+
+
+class UnknownClient(Error):
+    """There is no such client."""
+
+    code = NOT_FOUND
+    status = 404
+    description = "There is no such client."
 
 
 class RevocationLog:
@@ -41,13 +51,73 @@ class RevocationLog:
             scope=scope, value=value, drop_after=drop_after, reason=reason, at=now
         )
 
-    async def revoke_token(self, jti: str, *, reason: str, actor: str, audit: Audit) -> int:
+    async def revoke_token(
+        self, jti: str, *, reason: str, actor: str, audit: Audit, request_id: str = ""
+    ) -> int:
         """Revoke one access token by its `jti`; the number of the record. Whether it exists is not known here."""
         event = audit.event(
-            "token.revoked", actor=actor, at=int(self._clock.now()), detail={"jti": jti, "reason": reason}
+            "token.revoked",
+            actor=actor,
+            at=int(self._clock.now()),
+            request_id=request_id,
+            detail={"jti": jti, "reason": reason},
         )
-        unit = Unit("revoke_token", (self.record("token", jti, reason), event))
-        return (await self._storage.apply(unit)).integer(0)
+        return await self._revoke("token", jti, reason, event)
+
+    async def revoke_client(
+        self, client_id: str, *, reason: str, actor: str, audit: Audit, request_id: str = ""
+    ) -> int:
+        """End every session of a client and refuse its tokens; the number of the record.
+
+        One increment of the client's cut-off, however many sessions there are.
+
+        Raises:
+            UnknownClient: there is no such client.
+        """
+        event = audit.event(
+            "client.revoked",
+            actor=actor,
+            at=int(self._clock.now()),
+            request_id=request_id,
+            detail={"client_id": client_id, "reason": reason},
+        )
+        return await self._revoke(
+            "client", client_id, reason, event, self._storage.clients.raise_cutoff(client_id)
+        )
+
+    async def revoke_audience(
+        self, audience: str, *, reason: str, actor: str, audit: Audit, request_id: str = ""
+    ) -> int:
+        """Refuse every access token for an audience; the number of the record.
+
+        Sessions go on and get new tokens. Whether anything has this audience is not known here.
+        """
+        event = audit.event(
+            "audience.revoked",
+            actor=actor,
+            at=int(self._clock.now()),
+            request_id=request_id,
+            detail={"audience": audience, "reason": reason},
+        )
+        return await self._revoke("audience", audience, reason, event)
+
+    async def revoke_all(self, *, reason: str, actor: str, audit: Audit, request_id: str = "") -> int:
+        """End every session of everybody and refuse every access token; the number of the record."""
+        event = audit.event(
+            "everything.revoked",
+            actor=actor,
+            at=int(self._clock.now()),
+            request_id=request_id,
+            detail={"reason": reason},
+        )
+        return await self._revoke("all", "", reason, event, self._storage.clients.raise_all_cutoffs())
+
+    async def _revoke(self, scope: str, value: str, reason: str, *changes: Change) -> int:
+        unit = Unit(f"revoke_{scope}", (self.record(scope, value, reason), *changes))
+        outcome = await self._storage.apply(unit)
+        if not outcome.applied:
+            raise UnknownClient(reason=f"{outcome.refused_by} changed no row")
+        return outcome.integer(0)
 
     async def catch_up(self) -> Position:
         """Apply what was written since the last call, and return how far the storage is.

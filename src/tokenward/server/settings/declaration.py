@@ -9,6 +9,8 @@ import msgspec
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Algorithm: TypeAlias = Literal["ES256", "RS256", "HS256", "Ed25519"]
 Registration: TypeAlias = Literal["open", "closed"]
+SocketMode: TypeAlias = Literal["0660", "0600"]
+ProxyHeader: TypeAlias = Literal["X-Forwarded-For", "Forwarded"]
 
 VARIABLE_PREFIX = "TOKENWARD_"
 
@@ -67,10 +69,38 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[
         str,
         About(
-            "The address to listen on. Other than loopback only behind `trusted_proxies`.", example='"::1"'
+            "The address to listen on. Other than loopback only with `tls_cert`, or behind `trusted_proxies`.",
+            example='"::1"',
         ),
     ] = "127.0.0.1"
     port: Annotated[int, About("The port to listen on; 0 lets the system choose one.", 0, 65535)] = 8080
+    uds: Annotated[
+        Path | None,
+        About(
+            "A Unix socket to listen on instead of `host` and `port`. Whoever may open it is trusted as a proxy.",
+            default_text="none",
+            example='"/run/tokenward/http.sock"',
+        ),
+    ] = None
+    uds_mode: Annotated[SocketMode, About("Who may open the Unix socket: owner and group, or the owner.")] = (
+        "0660"
+    )
+    tls_cert: Annotated[
+        Path | None,
+        About(
+            "The certificate to serve TLS with, in PEM, those that issued it behind it. Read again when it changes.",
+            default_text="none: plain HTTP",
+            example='"/etc/tokenward/fullchain.pem"',
+        ),
+    ] = None
+    tls_key: Annotated[
+        Path | None,
+        About(
+            "The private key of that certificate, in PEM, which not everybody may read.",
+            default_text="none",
+            example='"/etc/tokenward/privkey.pem"',
+        ),
+    ] = None
     dev: Annotated[
         bool,
         About(
@@ -80,12 +110,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: Annotated[
         tuple[Network, ...],
         About(
-            "Networks of the proxies that end TLS in front of this server; only they are believed when they "
-            "say `X-Forwarded-For`.",
+            "Networks of the proxies in front of this server; only they are believed when they say where a "
+            "request came from.",
             default_text="none",
             example='["10.0.0.0/8"]',
         ),
     ] = ()
+
+    proxy_header: Annotated[
+        ProxyHeader,
+        About("The header in which the proxies say it. The other one is never read: clients could write it."),
+    ] = "X-Forwarded-For"
+    drain_delay_seconds: Annotated[
+        int,
+        About(
+            "After SIGTERM all is answered for so long while `/readyz` says 503, so that a load balancer looks away.",
+            0,
+            60,
+            "seconds",
+        ),
+    ] = 0
 
     # Tokens and sessions
     access_token_algorithm: Annotated[
@@ -161,6 +205,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             default_text="none",
             example='"vault kv get -field=key secret/tokenward"',
         ),
+    ] = ""
+    master_key_previous: Annotated[
+        str,
+        About(
+            "While the master key is being changed: the one of before, which still opens what it sealed.",
+            default_text="none",
+            secret=True,
+        ),
+    ] = ""
+    master_key_previous_file: Annotated[
+        Path | None,
+        About(
+            "A file that holds the master key of before, readable by its owner only.",
+            default_text="none",
+            example='"/etc/tokenward/master.key.previous"',
+        ),
+    ] = None
+    master_key_previous_command: Annotated[
+        str,
+        About("A command that prints the master key of before.", default_text="none"),
     ] = ""
 
     # Accounts and passwords

@@ -175,6 +175,7 @@ class _Checks:
         if serving:
             if not self._settings.issuer:
                 self._refuse("issuer", "be set: the https address under which clients reach this server")
+            self._check_tls()
             self._check_listener()
 
     def _refuse(self, name: str, must: str, *, example: str = "") -> None:
@@ -210,15 +211,25 @@ class _Checks:
             # Every client could then write the address under which it is throttled and logged.
             self._refuse("trusted_proxies", "name the networks of your proxies, not every address there is")
 
+    def _check_tls(self) -> None:
+        settings = self._settings
+        for one, other in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
+            if getattr(settings, one) is not None and getattr(settings, other) is None:
+                self._refuse(other, f"be set together with {one}")
+        if settings.tls_cert is not None and settings.dev:
+            self._refuse("tls_cert", "not be set under dev, which is plain HTTP on loopback")
+        if settings.uds is not None and (settings.dev or settings.tls_cert is not None):
+            self._refuse("uds", "not be set together with tls_cert or dev: it is for a proxy on this machine")
+
     def _check_listener(self) -> None:
-        if _is_loopback(self._settings.host):
+        if _is_loopback(self._settings.host) or self._settings.uds is not None:
             return
         if self._settings.dev:
             self._refuse("host", "be on loopback under dev", example='"127.0.0.1"')
-        if not self._settings.trusted_proxies:
+        if not self._settings.trusted_proxies and self._settings.tls_cert is None:
             must = (
-                "be on loopback, because this server speaks plain HTTP; or name the proxy that ends TLS in "
-                "front of it with trusted_proxies"
+                "be on loopback, because this server speaks plain HTTP; or give it a certificate with tls_cert and "
+                "tls_key; or name the proxy that ends TLS in front of it with trusted_proxies"
             )
             self._refuse("host", must, example='"127.0.0.1"')
 
@@ -234,12 +245,12 @@ class _Checks:
             self._refuse("refresh_retry_seconds", must)
 
     def _check_master_key(self) -> None:
-        names = ("master_key", "master_key_file", "master_key_command")
-        several = [name for name in names if name in self._given]
-        if len(several) > 1:
-            where = self._given[several[1]].source.says(several[1])
-            msg = f"{several[1]} ({where}) must not be given together with {several[0]}. Remove one of them."
-            raise ConfigurationError(msg, reason=f"wrong setting {several[1]}")
+        for which in ("master_key", "master_key_previous"):
+            several = [name for name in (which, f"{which}_file", f"{which}_command") if name in self._given]
+            if len(several) > 1:
+                where = self._given[several[1]].source.says(several[1])
+                msg = f"{several[1]} ({where}) must not be given together with {several[0]}. Remove one of them."
+                raise ConfigurationError(msg, reason=f"wrong setting {several[1]}")
 
 
 def _split_url(url: str) -> SplitResult | None:

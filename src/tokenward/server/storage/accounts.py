@@ -1,5 +1,7 @@
 """Accounts: who may sign in, with what roles, and the cut-off that ends all that was issued before."""
 
+import sys
+
 import msgspec
 
 from tokenward.server.storage.reading import Reader
@@ -49,6 +51,36 @@ class AccountStore:
         parameters: Parameters = {"after": after if after is not None else "", "limit": limit}
         return [_account(row) for row in await self._reader.many("accounts.page", parameters)]
 
+    async def search(self, prefix: str, after: str | None, limit: int) -> list[AccountRecord]:
+        """At most `limit` accounts whose folded e-mail address or user name begins with `prefix`.
+
+        By that login, beyond `after`: the e-mail address of an account where it fits, and else the user name. Each
+        account comes once. `prefix` is folded, and not empty.
+        """
+        parameters: Parameters = {
+            "prefix": prefix,
+            # No text that begins with the prefix comes after this one, the last code point there is.
+            "beyond": prefix + chr(sys.maxunicode),
+            "after": after if after is not None else "",
+            "limit": limit,
+        }
+        by_email = [_account(row) for row in await self._reader.many("accounts.search_emails", parameters)]
+        by_username = [
+            _account(row) for row in await self._reader.many("accounts.search_usernames", parameters)
+        ]
+        found = [(record.email_folded or "", record) for record in by_email]
+        found += [(record.username_folded or "", record) for record in by_username]
+        # By code points, which is the order of their UTF-8 bytes, in which the engine compares.
+        return [record for _, record in sorted(found)[:limit]]
+
+    def check_admin(self, sub: str) -> Change:
+        """Refuse the unit unless the account is there, is enabled and has the role `admin` at this place in it."""
+        return Change("accounts.check_admin", {"sub": sub}, 1)
+
+    def check_any_admin(self) -> Change:
+        """Refuse the unit unless there is, at this place in it, an enabled account with the role `admin`."""
+        return Change("accounts.check_any_admin", {}, 1)
+
     def insert(self, record: AccountRecord) -> Change:
         """Create an account. Expects one row: refused when `sub`, e-mail or user name is taken."""
         parameters = record._asdict()
@@ -58,6 +90,27 @@ class AccountStore:
     def set_password(self, sub: str, password_hash: str, at: int) -> Change:
         """Replace the password hash, not the cut-off: put `raise_cutoff` beside it. Expects one row."""
         return Change("accounts.set_password", {"sub": sub, "password_hash": password_hash, "at": at}, 1)
+
+    def change_password(self, sub: str, password_hash: str, cutoff: int, at: int) -> Change:
+        """Replace the password hash and raise the cut-off to `cutoff + 1`.
+
+        Expects one row: refused unless the account is enabled and its cut-off is still `cutoff`, which must have
+        been read before the current password was verified. Of two changes at once one is refused.
+        """
+        parameters: Parameters = {"sub": sub, "password_hash": password_hash, "cutoff": cutoff, "at": at}
+        return Change("accounts.change_password", parameters, 1)
+
+    def reseal(self, sub: str, stale: bytes, fresh: bytes) -> Change:
+        """Replace the wrapped key of the account's personal data, if it is still `stale`. Accepts any number."""
+        return Change("accounts.reseal", {"sub": sub, "stale": stale, "fresh": fresh})
+
+    def delete(self, sub: str, username_folded: str | None) -> Change:
+        """Delete an account, and with it the key of its personal data in the audit log.
+
+        Expects one row: refused unless the folded user name is still the given one, and while the account has
+        sessions: put `sessions.delete_all_of_account` before it.
+        """
+        return Change("accounts.delete", {"sub": sub, "username_folded": username_folded}, 1)
 
     def rehash(self, sub: str, old_hash: str, new_hash: str) -> Change:
         """Replace the hash by a better one of the same password, if it is still `old_hash`.

@@ -1,6 +1,6 @@
-"""Why a database is not opened. Each description says what to do; all of them are `ConfigurationError`s."""
+"""Why a database is not opened. Each description says what to do; all but the last are `ConfigurationError`s."""
 
-from tokenward.errors import ConfigurationError
+from tokenward.errors import ConfigurationError, StorageUnavailable
 
 
 class StorageInUse(ConfigurationError):
@@ -21,3 +21,7 @@ class NotOurDatabase(ConfigurationError):
 
 class MigrationChanged(ConfigurationError):
     """A migration that was applied to this database had another text than the one in this program."""
+
+
+class StorageDamaged(StorageUnavailable):
+    """The file is not what was written to it. `reason` says where; a client outside is told that it is unavailable."""

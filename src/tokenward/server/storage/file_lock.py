@@ -47,6 +47,21 @@ class FileLock:
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return cls(descriptor)
 
+    @staticmethod
+    def is_held(database: Path) -> bool:
+        """Whether a process holds the lock of this database now; makes and changes no file."""
+        try:
+            descriptor = os.open(database.with_name(database.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def release(self) -> None:
         """Let go of the lock; may be called again."""
         if self._descriptor is not None:

@@ -111,6 +111,14 @@ class Storage(Protocol):
         """
         ...
 
+    async def scrub(self) -> None:
+        """Overwrite on the disk what was deleted or replaced before, as far as the engine can.
+
+        Does not raise and does not wait long: what cannot be done now, `maintain` does later. Copies of the files
+        that somebody made are not reached.
+        """
+        ...
+
     async def close(self) -> None:
         """Finish the units that are queued, then close and let go of the lock. May be called again.
 

@@ -17,10 +17,9 @@ from tokenward.clock import Clock, SystemClock
 from tokenward.errors import ConfigurationError, Error
 from tokenward.server.storage.errors import MigrationChanged, NotMigrated, NotOurDatabase, StorageTooNew
 from tokenward.server.storage.file_lock import FileLock
-from tokenward.server.storage.sqlite_connection import APPLICATION_ID, connect, open_file, unavailable
+from tokenward.server.storage.sqlite_connection import APPLICATION_ID, connect, open_read_only, unavailable
 
 _FILE_NAME = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
-_NO_DATABASE = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     number INTEGER NOT NULL PRIMARY KEY,
@@ -69,7 +68,7 @@ def plan(path: Path) -> list[Migration]:
         return known_migrations()
     try:
         # Opened as it is: a file that turns out to be somebody else's must not be changed.
-        with closing(open_file(path)) as connection:
+        with closing(open_read_only(path)) as connection:
             return _pending(connection, path)
     except sqlite3.Error as error:
         raise _translate(error, path) from error
@@ -125,12 +124,13 @@ def _make_file(path: Path) -> None:
 
 def _not_ours(path: Path) -> NotOurDatabase:
     return NotOurDatabase(
-        f"{path} is not a Tokenward database. Choose another data folder, or move the file away."
+        f"{path} is not a Tokenward database. Choose another data folder, or move the file away; if it was one and its "
+        "beginning is damaged, restore a backup with: tokenward restore FILE --force"
     )
 
 
 def _translate(error: sqlite3.Error, path: Path) -> Error:
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_DATABASE:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB:
         return _not_ours(path)
     return unavailable(error)
 

@@ -61,6 +61,15 @@ class RateLimitStore:
         parameters: Parameters = {"login_hash": login_hash, "origin_hash": origin_hash, "at": at}
         return Change("rate_limits.remember_origin", parameters, 1)
 
+    async def origins(self, login_hash: bytes, limit: int) -> list[int]:
+        """When each of at most `limit` origins last signed in to this login; their hashes do not tell which."""
+        rows = await self._reader.many("rate_limits.origins", {"login_hash": login_hash, "limit": limit})
+        return [int(str(row[0])) for row in rows]
+
+    def forget_origins(self, login_hash: bytes) -> Change:
+        """Forget every origin that signed in to this login; accepts any number."""
+        return Change("rate_limits.forget_origins", {"login_hash": login_hash})
+
     def sweep(self, now_ms: int, limit: int) -> Change:
         """Delete at most `limit` buckets that are empty at `now_ms`."""
         return Change("rate_limits.sweep", {"now_ms": now_ms, "limit": limit})

@@ -128,6 +128,27 @@ class AuditRecord(NamedTuple):
     id: int | None = None
 
 
+class AuditFilter(NamedTuple):
+    """Which events of the audit log: `None` is any. `since` and `until` are UTC seconds, `until` not included."""
+
+    subject: str | None = None
+    actor: str | None = None
+    event: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+class LoggedRevocation(NamedTuple):
+    """A record of the revocation log with the time at which it was written."""
+
+    n: int
+    scope: str
+    value: str
+    drop_after: int
+    reason: str
+    revoked_at: int
+
+
 class BucketRecord(NamedTuple):
     """A leaky bucket: it is empty again at `empty_at_ms`, and drains one in `refill_ms`."""
 

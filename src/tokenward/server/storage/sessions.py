@@ -30,13 +30,46 @@ class SessionStore:
         row = await self._reader.one("sessions.find", {"sid": sid})
         return None if row is None else _state(row)
 
-    async def page_of_account(self, sub: str, after: bytes | None, limit: int) -> list[SessionRecord]:
-        """At most `limit` sessions of an account that have not been ended, by `sid`, beyond `after`.
+    async def page(self, after: bytes | None, limit: int, *, living_at: int) -> list[SessionRecord]:
+        """At most `limit` sessions of all accounts by `sid`, beyond `after`: those neither ended nor expired then."""
+        parameters: Parameters = {
+            "after": after if after is not None else b"",
+            "limit": limit,
+            "living_at": living_at,
+        }
+        return [_session(row) for row in await self._reader.many("sessions.page", parameters)]
 
-        Expired ones are among them until they are swept.
+    async def page_of_account(
+        self, sub: str, after: bytes | None, limit: int, *, living_at: int | None
+    ) -> list[SessionRecord]:
+        """At most `limit` sessions of an account by `sid`, beyond `after`: those neither ended nor expired then.
+
+        With `living_at=None` every row that is kept, until it is swept.
         """
-        parameters: Parameters = {"sub": sub, "after": after if after is not None else b"", "limit": limit}
+        parameters: Parameters = {
+            "sub": sub,
+            "after": after if after is not None else b"",
+            "limit": limit,
+            "living_at": living_at,
+        }
         return [_session(row) for row in await self._reader.many("sessions.page_of_account", parameters)]
+
+    async def count_of_key(
+        self, key_number: int, after: bytes, limit: int, *, living_at: int
+    ) -> tuple[int, bytes | None]:
+        """Among the next `limit` sessions beyond `after`: how many live whose refresh token that key made.
+
+        Also the `sid` to go on after, or `None` when there are no more. Cut-offs are not looked at.
+        """
+        parameters: Parameters = {
+            "key_number": key_number,
+            "after": after,
+            "limit": limit,
+            "living_at": living_at,
+        }
+        rows = await self._reader.many("sessions.slice_of_key", parameters)
+        last = rows[-1][0] if len(rows) == limit else None
+        return sum(row[1] == 1 for row in rows), last if isinstance(last, bytes) else None
 
     def insert(self, record: SessionRecord) -> Change:
         """Start a session; refused unless account and client are enabled and their cut-offs are the record's.
@@ -96,6 +129,15 @@ class SessionStore:
         """End every session of an account that has not been ended; accepts any number."""
         return Change("sessions.end_all_of_account", {"sub": sub, "ended_at": ended_at})
 
+    def end_others_of_account(self, sub: str, sid: bytes, ended_at: int) -> Change:
+        """End every session of an account but `sid` that has not been ended; accepts any number."""
+        parameters: Parameters = {"sub": sub, "sid": sid, "ended_at": ended_at}
+        return Change("sessions.end_others_of_account", parameters)
+
+    def delete_all_of_account(self, sub: str) -> Change:
+        """Delete every session of an account, ended or not; accepts any number. For erasing the account."""
+        return Change("sessions.delete_all_of_account", {"sub": sub})
+
     def adopt_cutoff(self, sid: bytes, account_cutoff: int) -> Change:
         """Let one session live on across "log out everywhere": it takes the account's new cut-off.
 
@@ -105,6 +147,11 @@ class SessionStore:
         the head `n`.
         """
         return Change("sessions.adopt_cutoff", {"sid": sid, "account_cutoff": account_cutoff}, 1)
+
+    def adopt_cutoff_of_others(self, sub: str, sid: bytes, account_cutoff: int) -> Change:
+        """As `adopt_cutoff`, for every session of the account but `sid` that it would accept; accepts any number."""
+        parameters: Parameters = {"sub": sub, "sid": sid, "account_cutoff": account_cutoff}
+        return Change("sessions.adopt_cutoff_of_others", parameters)
 
     def sweep(self, before: int, limit: int) -> Change:
         """Delete sessions that ended or expired before the second `before`.

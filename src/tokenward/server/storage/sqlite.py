@@ -5,6 +5,7 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+from tokenward.errors import StorageUnavailable
 from tokenward.server.storage.accounts import AccountStore
 from tokenward.server.storage.audit import AuditStore
 from tokenward.server.storage.clients import ClientStore
@@ -20,6 +21,9 @@ from tokenward.server.storage.sqlite_reader import SQLiteReader
 from tokenward.server.storage.sqlite_writer import SQLiteWriter
 from tokenward.server.storage.units import Outcome, Unit
 
+_EMPTYING_WAITS_MS = 50
+_EMPTYING_TRIES = 5
+
 
 class SQLiteStorage:
     """A `Storage` on one SQLite file. Made by `open_sqlite`."""
@@ -30,6 +34,10 @@ class SQLiteStorage:
         self._writer = writer
         self._lock = lock
         self._maintained = 0
+        # How often it was asked to empty the log, and up to which time that was done. A server that was killed may
+        # have left it undone, so the next one begins with it.
+        self._scrubs = 0 if lock is None else 1
+        self._scrubbed = 0
         self.accounts = AccountStore(reader)
         self.sessions = SessionStore(reader)
         self.keys = KeyStore(reader)
@@ -48,18 +56,36 @@ class SQLiteStorage:
 
     async def maintain(self) -> None:
         """See `Storage.maintain`: copies the write-ahead log into the file, in a thread, while commits go on."""
-        groups = self._writer.groups
-        if groups == self._maintained:
+        groups, scrubs = self._writer.groups, self._scrubs
+        if groups == self._maintained and scrubs == self._scrubbed:
             return
         try:
             await asyncio.to_thread(self._copy_log)
+            if scrubs != self._scrubbed and await asyncio.to_thread(self._empty_log):
+                self._scrubbed = max(self._scrubbed, scrubs)
         except sqlite3.Error as error:
             raise unavailable(error) from error
         self._maintained = groups
 
+    async def scrub(self) -> None:
+        """See `Storage.scrub`: zeros stand where rows were (`secure_delete`); this empties the log of old pages."""
+        self._scrubs = wanted = self._scrubs + 1
+        with contextlib.suppress(StorageUnavailable):
+            for _ in range(_EMPTYING_TRIES):
+                await self.maintain()
+                if self._scrubbed >= wanted:
+                    return
+
     def _copy_log(self) -> None:
         with contextlib.closing(connect(self._path)) as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def _empty_log(self) -> bool:
+        with contextlib.closing(connect(self._path)) as connection:
+            # Nobody can commit while it waits for readers in other processes.
+            connection.execute(f"PRAGMA busy_timeout = {_EMPTYING_WAITS_MS}").fetchall()
+            ((busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return not busy
 
     async def close(self) -> None:
         """See `Storage.close`."""

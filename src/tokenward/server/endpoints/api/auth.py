@@ -5,14 +5,12 @@ import asyncio
 import msgspec
 
 from tokenward.errors import InvalidRequest
-from tokenward.server.endpoints.api.users import user
+from tokenward.server.endpoints.api.rendering import caller, receipt, token_members, user
 from tokenward.server.endpoints.bodies import read_json, read_json_or_form
 from tokenward.server.endpoints.messages import Request, Response, json_response
 from tokenward.server.endpoints.security import BearerGuard, check_origin
 from tokenward.server.endpoints.telemetry import Log, Metrics
-from tokenward.server.login import Caller, Login
-from tokenward.server.sessions.sessions import Ended
-from tokenward.server.token_issuer import TokenResponse
+from tokenward.server.login import Login
 
 # Password forms on API documentation pages send these too, mostly empty; here they mean nothing.
 _OAUTH_FORM_FIELDS = ("grant_type", "scope", "client_id", "client_secret")
@@ -68,7 +66,7 @@ class AuthEndpoints:
             username=body.username,
             name=body.name,
             password=body.password,
-            caller=_caller(request),
+            caller=caller(request),
         )
         self._metrics.count_event("account.created")
         return json_response({"user": user(account)}, 201)
@@ -81,31 +79,31 @@ class AuthEndpoints:
         if name is None or (body.email is not None and body.username is not None):
             msg = "Say who signs in: send either email or username, and password."
             raise InvalidRequest(msg)
-        tokens, account = await self._login.log_in(name, body.password, caller=_caller(request))
+        tokens, account = await self._login.log_in(name, body.password, caller=caller(request))
         self._metrics.count_event("session.started")
-        return json_response(_token_members(tokens) | {"user": user(account)})
+        return json_response(token_members(tokens) | {"user": user(account)})
 
     async def refresh(self, request: Request) -> Response:
         """`POST /api/v1/auth/refresh`: the successor of a refresh token, and a fresh access token."""
         check_origin(request, self._own_origin)
         body = await read_json_or_form(request, RefreshRequest, ignored=_OAUTH_FORM_FIELDS)
-        tokens, retried = await self._login.refresh(body.refresh_token, caller=_caller(request))
+        tokens, retried = await self._login.refresh(body.refresh_token, caller=caller(request))
         event = "session.refresh_retried" if retried else "session.refreshed"
         self._metrics.count_event(event)
         self._log.event_soon(event, asyncio.get_running_loop(), request_id=request.id, sub=tokens.sub)
-        return json_response(_token_members(tokens))
+        return json_response(token_members(tokens))
 
     async def log_out(self, request: Request) -> Response:
         """`POST /api/v1/auth/logout`: end the session of the access token, or of the refresh token in the body."""
         check_origin(request, self._own_origin)
         if request.header_values(b"authorization"):
             token = await self._guard.check(request)
-            ended = await self._login.log_out(token, caller=_caller(request))
+            ended = await self._login.log_out(token, caller=caller(request))
         else:
             body = await self._read_logout(request)
-            ended = await self._login.log_out_by_refresh_token(body.refresh_token, caller=_caller(request))
+            ended = await self._login.log_out_by_refresh_token(body.refresh_token, caller=caller(request))
         self._metrics.count_event("session.ended")
-        return _receipt(ended)
+        return receipt(ended)
 
     async def _read_logout(self, request: Request) -> LogoutRequest:
         if not request.header(b"content-type"):
@@ -117,25 +115,6 @@ class AuthEndpoints:
         """`POST /api/v1/auth/logout-everywhere`: end every session of the account."""
         check_origin(request, self._own_origin)
         token = await self._guard.check(request)
-        ended = await self._login.log_out_everywhere(token, caller=_caller(request))
+        ended = await self._login.log_out_everywhere(token, caller=caller(request))
         self._metrics.count_event("account.logged_out_everywhere")
-        return _receipt(ended)
-
-
-def _caller(request: Request) -> Caller:
-    return Caller(request.address, request.agent, request.id)
-
-
-def _token_members(tokens: TokenResponse) -> dict[str, object]:
-    return {
-        "access_token": tokens.access_token,
-        "token_type": "Bearer",
-        "expires_in": tokens.expires_in,
-        "refresh_token": tokens.refresh_token,
-        "scope": tokens.scope,
-    }
-
-
-def _receipt(ended: Ended) -> Response:
-    """What ended, and the place in the revocation log from which every API refuses its tokens."""
-    return json_response({"ended_sessions": ended.ended, "revoked_from": ended.n})
+        return receipt(ended)

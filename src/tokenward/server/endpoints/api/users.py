@@ -1,13 +1,30 @@
 """`/api/v1/users/me`: the account that the access token speaks of."""
 
+from functools import partial
+
 import msgspec
 
 from tokenward.errors import InvalidToken
 from tokenward.server.accounts.accounts import AccountNotFound, Accounts
+from tokenward.server.accounts.erasure import Erasure
+from tokenward.server.accounts.export import Entry, Export, ExportedAccount, ExportedEvent
+from tokenward.server.accounts.profile import ADMIN
+from tokenward.server.endpoints.api.rendering import (
+    caller,
+    receipt,
+    receipt_members,
+    session,
+    token_members,
+    user,
+)
+from tokenward.server.endpoints.api.signed_in import SignedIn
 from tokenward.server.endpoints.bodies import read_json
 from tokenward.server.endpoints.messages import Request, Response, json_response
-from tokenward.server.endpoints.security import BearerGuard
-from tokenward.server.storage.records import AccountRecord
+from tokenward.server.endpoints.paging import list_response, read_paging
+from tokenward.server.endpoints.telemetry import Metrics
+from tokenward.server.login import Login
+from tokenward.server.rate_limit import ChangeThrottle
+from tokenward.server.storage.records import SessionRecord
 
 
 class UserChanges(msgspec.Struct):
@@ -17,52 +34,135 @@ class UserChanges(msgspec.Struct):
     username: str | msgspec.UnsetType = msgspec.UNSET
 
 
-def user(account: AccountRecord) -> dict[str, object]:
-    """An account as its owner sees it. Times are UTC seconds."""
-    return {
-        "id": account.sub,
-        "email": account.email,
-        "username": account.username,
-        "name": account.name,
-        "roles": account.roles,
-        "created_at": account.created_at,
-        "updated_at": account.updated_at,
-    }
+class NewPassword(msgspec.Struct):
+    """The password of now, the new one, and whether the other sessions end, which they do unless this says `false`."""
+
+    current_password: str
+    new_password: str
+    end_other_sessions: bool = True
 
 
 class UserEndpoints:
-    """Read and change the signed-in account."""
+    """Read, change, export and erase the signed-in account."""
 
-    def __init__(self, *, guard: BearerGuard, accounts: Accounts) -> None:
-        self._guard = guard
+    def __init__(
+        self,
+        *,
+        signed_in: SignedIn,
+        accounts: Accounts,
+        login: Login,
+        erasure: Erasure,
+        export: Export,
+        change_throttle: ChangeThrottle,
+        metrics: Metrics,
+    ) -> None:
+        self._signed_in = signed_in
         self._accounts = accounts
+        self._login = login
+        self._erasure = erasure
+        self._export = export
+        self._change_throttle = change_throttle
+        self._metrics = metrics
 
     async def read_me(self, request: Request) -> Response:
         """`GET /api/v1/users/me`."""
-        return json_response(user(await self._check(request)))
+        _, account = await self._signed_in.check(request)
+        return json_response(user(account))
 
     async def change_me(self, request: Request) -> Response:
         """`PATCH /api/v1/users/me`."""
-        await self._check(request)
+        await self._signed_in.check(request)
         changes = await read_json(request, UserChanges)
-        # Once more: the body may have taken seconds to arrive, in which everything may have been revoked.
-        account = await self._check(request)
+        _, account = await self._signed_in.check(request)
         changed = await self._accounts.update_profile(
             account.sub,
             name=None if changes.name is msgspec.UNSET else changes.name,
             username=None if changes.username is msgspec.UNSET else changes.username,
             actor=account.sub,
             request_id=request.id,
+            # Each change is a row in the audit log, which a client must not fill; what changes nothing is free.
+            permit=partial(self._change_throttle.take, account.sub, "profile"),
         )
         return json_response(user(changed))
 
-    async def _check(self, request: Request) -> AccountRecord:
-        token = await self._guard.check(request)
+    async def erase_me(self, request: Request) -> Response:
+        """`DELETE /api/v1/users/me`: erase the account, its sessions and its personal data. There is no way back.
+
+        What is left is the `id`, which is random, in the audit log and in one revocation record. Refused to the last
+        enabled account with the role `admin`: 409 `last_admin`.
+        """
+        _, account = await self._signed_in.check(request)
         try:
-            account = await self._accounts.get_as_of_position(token.sub)
+            ended = await self._erasure.erase(
+                account.sub,
+                actor=account.sub,
+                request_id=request.id,
+                # The last administrator stays, or nobody could administer.
+                as_admin=account.sub if ADMIN in account.roles else None,
+            )
         except AccountNotFound:
             raise InvalidToken(reason="account gone") from None
-        if account.disabled_at is not None:
-            # Disabling writes a revocation record too; the row is the last word all the same.
-            raise InvalidToken(reason="account disabled")
-        return account
+        self._metrics.count_event("account.erased")
+        return receipt(ended)
+
+    async def change_password(self, request: Request) -> Response:
+        """`POST /api/v1/users/me/password`: replace the password; the session goes on with the tokens in the answer.
+
+        Every access token of before is refused. The other sessions end; with `end_other_sessions: false` they go on
+        once they are refreshed. A wrong current password is answered and throttled like a failed login.
+        """
+        await self._signed_in.check(request)
+        body = await read_json(request, NewPassword)
+        token, account = await self._signed_in.check(request)
+        tokens, ended = await self._login.change_password(
+            token,
+            account,
+            current=body.current_password,
+            new=body.new_password,
+            end_others=body.end_other_sessions,
+            caller=caller(request),
+        )
+        self._metrics.count_event("account.password_changed")
+        return json_response(token_members(tokens) | receipt_members(ended))
+
+    async def export_me(self, request: Request) -> Response:
+        """`GET /api/v1/users/me/export`: all that is kept about the person, as a list in pages.
+
+        First the account, then its sessions, ended ones included until they are swept, then the audit log about it
+        from the oldest entry. `kind` tells them apart.
+        """
+        _, account = await self._signed_in.check(request)
+        paging = read_paging(request)
+        page = await self._export.page(account.sub, after=paging.after, limit=paging.limit)
+        return list_response([_entry(entry, account.sub) for entry in page.items], page.next_cursor)
+
+
+def _entry(entry: Entry, sub: str) -> dict[str, object]:
+    if isinstance(entry, ExportedAccount):
+        record = entry.record
+        more = {"has_password": record.password_hash is not None, "known_networks": entry.known_networks}
+        return {"kind": "account", **user(record), **more}
+    if isinstance(entry, SessionRecord):
+        more = {
+            "ended_at": entry.ended_at,
+            "signed_in_at": entry.auth_time,
+            "amr": msgspec.Raw(entry.amr.encode()),
+        }
+        return {"kind": "session", **session(entry), **more, "scope": entry.scope, "audience": entry.audience}
+    return _event(entry, sub)
+
+
+def _event(entry: ExportedEvent, sub: str) -> dict[str, object]:
+    record = entry.record
+    # Another person's `sub` is that person's: who it was among the administrators is in the log for the operator.
+    other = record.actor.startswith("usr_") and record.actor != sub
+    return {
+        "kind": "event",
+        "at": record.at,
+        "event": record.event,
+        "actor": "another account" if other else record.actor,
+        "session": record.sid or None,
+        "request_id": record.request_id,
+        "detail": msgspec.Raw(record.detail.encode()),
+        "personal": entry.personal,
+    }

@@ -6,4 +6,6 @@ STATEMENTS = {
     "find": Statement(
         "SELECT client_id, cutoff, disabled_at, created_at FROM clients WHERE client_id = :client_id"
     ),
+    "raise_cutoff": Statement("UPDATE clients SET cutoff = cutoff + 1 WHERE client_id = :client_id"),
+    "raise_all_cutoffs": Statement("UPDATE clients SET cutoff = cutoff + 1"),
 }

@@ -52,6 +52,10 @@ STATEMENTS = {
         ON CONFLICT (login_hash, origin_hash) DO UPDATE SET seen_at = excluded.seen_at
         """
     ),
+    "origins": Statement(
+        "SELECT seen_at FROM known_origins WHERE login_hash = :login_hash ORDER BY origin_hash LIMIT :limit"
+    ),
+    "forget_origins": Statement("DELETE FROM known_origins WHERE login_hash = :login_hash"),
     "sweep_origins": Statement(
         """
         DELETE FROM known_origins WHERE (login_hash, origin_hash) IN (

@@ -22,13 +22,43 @@ STATEMENTS = {
         WHERE s.sid = :sid
         """
     ),
+    # A client that was revoked takes its sessions along without a change to their rows; those of an account are ended.
+    "page": Statement(
+        """
+        SELECT sid, sub, client_id, scope, audience, salt, key_number, generation, rotated_at_ms, created_at,
+               last_seen_at, idle_expires_at, absolute_expires_at, ended_at, amr, auth_time, account_cutoff,
+               client_cutoff, network, agent
+        FROM sessions
+        WHERE sid > :after AND ended_at IS NULL
+          AND idle_expires_at > :living_at AND absolute_expires_at > :living_at
+          AND EXISTS (SELECT 1 FROM clients c
+                      WHERE c.client_id = sessions.client_id AND c.cutoff = sessions.client_cutoff)
+        ORDER BY sid LIMIT :limit
+        """
+    ),
     "page_of_account": Statement(
         """
         SELECT sid, sub, client_id, scope, audience, salt, key_number, generation, rotated_at_ms, created_at,
                last_seen_at, idle_expires_at, absolute_expires_at, ended_at, amr, auth_time, account_cutoff,
                client_cutoff, network, agent
         FROM sessions
-        WHERE sub = :sub AND sid > :after AND ended_at IS NULL ORDER BY sid LIMIT :limit
+        WHERE sub = :sub AND sid > :after
+          AND (:living_at IS NULL
+               OR ended_at IS NULL AND idle_expires_at > :living_at AND absolute_expires_at > :living_at
+                  AND EXISTS (SELECT 1 FROM clients c
+                              WHERE c.client_id = sessions.client_id AND c.cutoff = sessions.client_cutoff))
+        ORDER BY sid LIMIT :limit
+        """
+    ),
+    # A slice at a time, so that nobody waits while a big table is counted. No index serves this: one on a column that
+    # a refresh writes would cost every refresh.
+    "slice_of_key": Statement(
+        """
+        SELECT sid,
+               CASE WHEN key_number = :key_number AND ended_at IS NULL
+                         AND idle_expires_at > :living_at AND absolute_expires_at > :living_at
+                    THEN 1 ELSE 0 END
+        FROM sessions WHERE sid > :after ORDER BY sid LIMIT :limit
         """
     ),
     "insert": Statement(
@@ -80,6 +110,13 @@ STATEMENTS = {
     "end_all_of_account": Statement(
         "UPDATE sessions SET ended_at = :ended_at, sweep_at = :ended_at WHERE sub = :sub AND ended_at IS NULL"
     ),
+    "end_others_of_account": Statement(
+        """
+        UPDATE sessions SET ended_at = :ended_at, sweep_at = :ended_at
+        WHERE sub = :sub AND sid <> :sid AND ended_at IS NULL
+        """
+    ),
+    "delete_all_of_account": Statement("DELETE FROM sessions WHERE sub = :sub"),
     # The session must hold the cut-off just before the new one: one that was cut off earlier (a thief's, say)
     # must not be revived by this change.
     "adopt_cutoff": Statement(
@@ -91,6 +128,14 @@ STATEMENTS = {
         RETURNING (SELECT n FROM head)
         """,
         returning=True,
+    ),
+    "adopt_cutoff_of_others": Statement(
+        """
+        UPDATE sessions SET account_cutoff = :account_cutoff
+        WHERE sub = :sub AND sid <> :sid AND ended_at IS NULL AND account_cutoff = :account_cutoff - 1
+          AND EXISTS (SELECT 1 FROM accounts a
+                      WHERE a.sub = sessions.sub AND a.cutoff = :account_cutoff AND a.disabled_at IS NULL)
+        """
     ),
     # An ended session is due at its end, so one that is due here has ended before. A trigger deletes the
     # rows whose `sweep_at` becomes NULL. One statement both deletes and puts off, so that rows which live
