@@ -155,7 +155,10 @@ def test_wrong_usage(place: Installation) -> None:
 
 def test_help_and_version_list_every_command(place: Installation) -> None:
     said = place.command("--help")
-    for name in ("accounts", "keys", "migrate", "revoke", "serve", "settings", "tokens"):
+    names = (
+        "accounts audit backup completion doctor keys migrate restore revoke serve sessions settings tokens"
+    )
+    for name in names.split():
         assert re.search(rf"^  {name} ", said, re.MULTILINE)
         assert place.run(name, "-h").stdout.startswith(f"Usage: tokenward {name}")
     assert re.fullmatch(r"tokenward \d+\.\d+\S*\n", place.command("--version"))

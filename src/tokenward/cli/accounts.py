@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokenward.cli.running import (
+    confirm,
     json_option,
     print_json,
     print_list,
@@ -13,10 +14,12 @@ from tokenward.cli.running import (
     reports_errors,
     run_with_services,
     settings_options,
+    yes_option,
 )
 
 if TYPE_CHECKING:
     from tokenward.server.app import Services
+    from tokenward.server.sessions.sessions import Ended
     from tokenward.server.storage.records import AccountRecord
 
 _ACTOR = "command-line"
@@ -24,7 +27,7 @@ _ACTOR = "command-line"
 
 @click.group
 def accounts() -> None:
-    """Create accounts, set passwords, disable and enable."""
+    """Create accounts, change them, delete them."""
 
 
 password_option = click.option(
@@ -80,7 +83,7 @@ def set_password(account: str, password_stdin: bool, data: Path | None, config: 
     password = read_password(from_stdin=password_stdin)
 
     async def work(services: "Services") -> int:
-        record = await _find(services, account)
+        record = await find_account(services, account)
         return await services.accounts.set_password(record.sub, password, actor=_ACTOR)
 
     n = run_with_services(data, config, work)
@@ -111,7 +114,7 @@ def disable(account: str, data: Path | None, config: Path | None) -> None:
     """Disable an account: it is signed out everywhere and cannot sign in."""
 
     async def work(services: "Services") -> int | None:
-        record = await _find(services, account)
+        record = await find_account(services, account)
         return await services.accounts.set_disabled(record.sub, disabled=True, actor=_ACTOR)
 
     n = run_with_services(data, config, work)
@@ -126,7 +129,7 @@ def enable(account: str, data: Path | None, config: Path | None) -> None:
     """Enable a disabled account; it has to sign in again."""
 
     async def work(services: "Services") -> None:
-        record = await _find(services, account)
+        record = await find_account(services, account)
         await services.accounts.set_disabled(record.sub, disabled=False, actor=_ACTOR)
 
     run_with_services(data, config, work)
@@ -144,14 +147,43 @@ def set_role(account: str, roles: tuple[str, ...], data: Path | None, config: Pa
     """Replace the roles of an account; its access tokens of before are refused."""
 
     async def work(services: "Services") -> int:
-        record = await _find(services, account)
+        record = await find_account(services, account)
         return await services.accounts.set_roles(record.sub, roles, actor=_ACTOR)
 
     n = run_with_services(data, config, work)
     click.echo(f"roles set; tokens with the old ones are refused from revocation record {n} on")
 
 
-async def _find(services: "Services", account: str) -> "AccountRecord":
+@accounts.command
+@who
+@yes_option
+@settings_options
+@reports_errors
+def delete(account: str, yes: bool, data: Path | None, config: Path | None) -> None:
+    """Delete an account for good: its sessions end, and what the audit log holds of the person cannot be read again."""
+
+    async def work(services: "Services") -> "Ended":
+        record = await find_account(services, account)
+        confirm(
+            f"{record.sub} is deleted, with its sessions and the key of its personal data. There is no way back; "
+            "backups of before still hold the account.",
+            "Delete it?",
+            yes=yes,
+        )
+        return await services.erasure.erase(record.sub, actor=_ACTOR)
+
+    ended = run_with_services(data, config, work)
+    click.echo(
+        f"deleted, {ended.ended} sessions with it; its tokens are refused from revocation record {ended.n} on"
+    )
+
+
+async def find_account(services: "Services", account: str) -> "AccountRecord":
+    """The account that somebody named by its e-mail address, its user name or its `sub`.
+
+    Raises:
+        AccountNotFound: there is none.
+    """
     if account.startswith("usr_"):
         return await services.accounts.get(account)
     found = await services.accounts.find_by_login(account)

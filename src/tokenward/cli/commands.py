@@ -7,11 +7,17 @@ import click
 from tokenward import __version__
 
 _COMMANDS = {
-    "accounts": "Create accounts, set passwords, disable and enable.",
-    "keys": "List the keys of the ring, and rotate them.",
+    "accounts": "Create accounts, change them, delete them.",
+    "audit": "Show what happened: who did what, when, to whom.",
+    "backup": "Copy the database to a file, also while the server runs.",
+    "completion": "Print what makes a shell complete these commands.",
+    "doctor": "Look everything over, and say what to do.",
+    "keys": "List keys, rotate and revoke them, change the master key.",
     "migrate": "Bring the database to the version of this program.",
+    "restore": "Make a backup the database again.",
     "revoke": "Revoke a token, a session, an account's tokens, or a key.",
     "serve": "Start the authorization server.",
+    "sessions": "List sessions, and end them.",
     "settings": "Print every setting, as documentation.",
     "tokens": "Look into a token.",
 }

@@ -1,0 +1,47 @@
+"""`tokenward restore`: a backup becomes the database again, and nothing revoked comes back."""
+
+from pathlib import Path
+
+import click
+
+from tokenward.cli.running import (
+    command_settings,
+    json_option,
+    print_json,
+    progress,
+    reports_errors,
+    settings_options,
+    time_text,
+)
+
+
+@click.command
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--force", is_flag=True, help="Also where there is a database, which is kept under another name."
+)
+@json_option
+@settings_options
+@reports_errors
+def restore(file: Path, force: bool, as_json: bool, data: Path | None, config: Path | None) -> None:
+    """Restore FILE, which `backup` made, into the data folder; the server must be stopped.
+
+    Everybody signs in again, and no token of before counts: every key is replaced, and the revocation log goes on in a
+    new epoch. Accounts, passwords and roles are those of the backup. The master key of the backup is needed.
+    """
+    from tokenward.server.maintenance.restore import restore as restore_database
+
+    with progress("Restoring") as tell:
+        done = restore_database(command_settings(data, config), file, force=force, progress=tell)
+    if as_json:
+        kept = None if done.kept is None else str(done.kept)
+        print_json({"epoch": done.epoch, "revoked_from": done.n, "newest_at": done.newest_at, "kept": kept})
+        return
+    as_of = "an empty log" if done.newest_at is None else time_text(done.newest_at)
+    click.echo(f"restored as of {as_of}; epoch {done.epoch}; everybody signs in again")
+    click.echo(f"every token of before is refused from revocation record {done.n} on")
+    if done.kept is not None:
+        click.echo(f"the database of before is kept as {done.kept}; remove it when nobody misses anything")
+    click.echo(
+        "Changes since the backup are gone: passwords, roles, accounts that were disabled or deleted since."
+    )
