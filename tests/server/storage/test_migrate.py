@@ -171,3 +171,27 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="Cannot make"):
         migrate(tmp_path / "file" / "tokenward.db")
+
+
+def test_a_file_whose_maker_was_killed_in_the_middle_is_taken_back_and_migrated(tmp_path: Path) -> None:
+    made, left = tmp_path / "made.db", tmp_path / "left.db"
+    with closing(sqlite3.connect(made, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("CREATE TABLE half_done (a)")
+        connection.execute(
+            "INSERT INTO half_done WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200) "
+            "SELECT randomblob(4096) FROM n"
+        )
+        # What a SIGKILL leaves at this moment: pages of the file, and the journal that takes them back.
+        left.write_bytes(made.read_bytes())
+        left.with_name("left.db-journal").write_bytes(made.with_name("made.db-journal").read_bytes())
+        connection.execute("ROLLBACK")
+    assert plan(left) == known_migrations()
+    assert migrate(left) == known_migrations()
+    with closing(sqlite3.connect(left)) as connection:
+        assert connection.execute(
+            "SELECT count(*) FROM sqlite_schema WHERE name = 'half_done'"
+        ).fetchone() == (0,)
+    check_migrated(left)

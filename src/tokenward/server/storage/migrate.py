@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
@@ -17,7 +17,13 @@ from tokenward.clock import Clock, SystemClock
 from tokenward.errors import ConfigurationError, Error
 from tokenward.server.storage.errors import MigrationChanged, NotMigrated, NotOurDatabase, StorageTooNew
 from tokenward.server.storage.file_lock import FileLock
-from tokenward.server.storage.sqlite_connection import APPLICATION_ID, connect, open_read_only, unavailable
+from tokenward.server.storage.sqlite_connection import (
+    APPLICATION_ID,
+    connect,
+    open_file,
+    open_read_only,
+    unavailable,
+)
 
 _FILE_NAME = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
 _TABLE = """
@@ -68,10 +74,21 @@ def plan(path: Path) -> list[Migration]:
         return known_migrations()
     try:
         # Opened as it is: a file that turns out to be somebody else's must not be changed.
-        with closing(open_read_only(path)) as connection:
-            return _pending(connection, path)
+        return _look(open_read_only, path)
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_READONLY:
+            raise _translate(error, path) from error
+    try:
+        # Whoever made the file was killed in the middle, and left a journal by which the engine has to take back what
+        # was half done before anything can be read.
+        return _look(open_file, path)
     except sqlite3.Error as error:
         raise _translate(error, path) from error
+
+
+def _look(opened: Callable[[Path], sqlite3.Connection], path: Path) -> list[Migration]:
+    with closing(opened(path)) as connection:
+        return _pending(connection, path)
 
 
 def check_migrated(path: Path) -> None:
