@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# What tests and benchmarks start besides Python: strace shows the fdatasync, wrk makes load, node runs a peer.
-PACKAGES := curl openssl strace wrk nodejs npm
+# What tests and benchmarks start besides Python: strace shows the fdatasync, wrk makes load, node runs a peer,
+# Chromium opens the pages.
+PACKAGES := curl openssl strace wrk nodejs npm chromium
 
 .DEFAULT_GOAL := help
 .PHONY: serve test check bench fuzz setup system lock help

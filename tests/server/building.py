@@ -19,11 +19,12 @@ import msgspec
 
 from tokenward.clock import Clock, FakeClock
 from tokenward.jose.jwt import unverified_claims
-from tokenward.server.app import Services, create_app, database_path, open_services
+from tokenward.server.app import build_door
 from tokenward.server.endpoints.door import Door
 from tokenward.server.endpoints.messages import Message
 from tokenward.server.endpoints.telemetry import Log, Metrics
 from tokenward.server.login import FIRST_PARTY, FIRST_PARTY_SCOPE
+from tokenward.server.services import Services, database_path, open_services
 from tokenward.server.sessions.sessions import Origin, Refreshed, Sessions, sid_bytes
 from tokenward.server.settings import Settings
 from tokenward.server.storage.migrate import migrate
@@ -287,7 +288,7 @@ async def run_server(
         descriptor = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         log, metrics = Log(clock, descriptor), Metrics()
         try:
-            door = create_app(services, log=log, metrics=metrics)
+            door = build_door(services, log=log, metrics=metrics)
             yield Server(services, door, clock, log, metrics, log_path)
         finally:
             log.flush()

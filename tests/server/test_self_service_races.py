@@ -7,7 +7,7 @@ import pytest
 from tests.server.building import OTHER_PASSWORD, PASSWORD, Answer, Server, beside, dump, sid_of, signed_in
 
 from tokenward.server.accounts import AccountNotFound
-from tokenward.server.app import Services
+from tokenward.server.services import Services
 from tokenward.server.sessions.sessions import Ended, sid_text
 from tokenward.server.storage.records import AccountRecord
 

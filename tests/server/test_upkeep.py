@@ -10,7 +10,7 @@ from tests.server.building import EMAIL, MASTER_KEY, Server, dump, run_server, s
 from tokenward.clock import FakeClock
 from tokenward.errors import StorageUnavailable
 from tokenward.server import upkeep as upkeep_module
-from tokenward.server.app import ClockSetBack
+from tokenward.server.services import ClockSetBack
 from tokenward.server.upkeep import Upkeep
 
 DAY = 86_400

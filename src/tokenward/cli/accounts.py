@@ -18,7 +18,7 @@ from tokenward.cli.running import (
 )
 
 if TYPE_CHECKING:
-    from tokenward.server.app import Services
+    from tokenward.server.services import Services
     from tokenward.server.sessions.sessions import Ended
     from tokenward.server.storage.records import AccountRecord
 

@@ -12,7 +12,7 @@ import msgspec
 from tokenward.cli.running import json_option, reports_errors, run_with_services, settings_options, time_text
 
 if TYPE_CHECKING:
-    from tokenward.server.app import Services
+    from tokenward.server.services import Services
     from tokenward.server.storage.records import AuditRecord
 
 _PAGE = 200

@@ -21,7 +21,7 @@ from tokenward.cli.running import (
 from tokenward.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from tokenward.server.app import Services
+    from tokenward.server.services import Services
     from tokenward.server.settings import Settings
 
 
@@ -169,7 +169,7 @@ def reset(lost_master_key: bool, yes: bool, as_json: bool, data: Path | None, co
 
 
 def _check_database(settings: "Settings") -> Path:
-    from tokenward.server.app import database_path
+    from tokenward.server.services import database_path
 
     path = database_path(settings)
     if not path.exists():

@@ -14,7 +14,7 @@ from tokenward.errors import ConfigurationError
 @reports_errors
 def migrate(plan: bool, data: Path | None, config: Path | None) -> None:
     """Apply the migrations that the database does not have yet. Forward only; back it up first."""
-    from tokenward.server.app import database_path
+    from tokenward.server.services import database_path
     from tokenward.server.storage import migrate as migrations
 
     settings = command_settings(data, config)

@@ -11,7 +11,7 @@ from tokenward.errors import Error
 from tokenward.protocol.errors import NOT_FOUND
 
 if TYPE_CHECKING:
-    from tokenward.server.app import Services
+    from tokenward.server.services import Services
 
 
 @click.command

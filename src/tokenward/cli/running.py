@@ -16,7 +16,7 @@ from tokenward.errors import Error, StorageUnavailable
 from tokenward.server.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from tokenward.server.app import Services
+    from tokenward.server.services import Services
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,7 +90,7 @@ def run_with_services(
 
     With `create` the database is made where there is none.
     """
-    from tokenward.server.app import open_services
+    from tokenward.server.services import open_services
 
     settings = command_settings(data, config)
 

@@ -16,7 +16,7 @@ from tokenward.cli.running import (
 )
 
 if TYPE_CHECKING:
-    from tokenward.server.app import Services
+    from tokenward.server.services import Services
     from tokenward.server.storage.records import SessionRecord
 
 

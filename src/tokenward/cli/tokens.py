@@ -18,7 +18,7 @@ from tokenward.cli.running import (
 from tokenward.errors import Error
 
 if TYPE_CHECKING:
-    from tokenward.server.app import Services
+    from tokenward.server.services import Services
 
 _TIMES = ("exp", "iat", "nbf", "auth_time")
 _YEAR_10000 = 253_402_300_800

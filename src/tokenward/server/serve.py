@@ -16,12 +16,13 @@ import uvloop
 
 from tokenward.clock import SystemClock
 from tokenward.jose import base64url
-from tokenward.server.app import Services, create_app, load_master_key, open_services
+from tokenward.server.app import build_door
 from tokenward.server.audit import COMMAND_LINE
 from tokenward.server.endpoints.connection import limited
 from tokenward.server.endpoints.draining import Draining
 from tokenward.server.endpoints.telemetry import LibraryHandler, Log, Metrics
 from tokenward.server.keyring import ring as states
+from tokenward.server.services import Services, load_master_key, open_services
 from tokenward.server.settings import Settings
 from tokenward.server.transport.certificate import ServedCertificate
 from tokenward.server.transport.listeners import Listeners, open_listeners
@@ -78,7 +79,7 @@ async def _serve(settings: Settings, listeners: Listeners, certificate: ServedCe
                 message="every client seems to have the address of the proxy that ends TLS: name it in trusted_proxies",
             )
         config = uvicorn.Config(
-            create_app(services, log=log, metrics=metrics, draining=draining),
+            build_door(services, log=log, metrics=metrics, draining=draining),
             http=limited(
                 max_head_bytes=settings.max_header_bytes,
                 head_timeout_seconds=settings.header_timeout_seconds,

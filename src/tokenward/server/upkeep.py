@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from tokenward.errors import Error
-from tokenward.server.app import Services
 from tokenward.server.endpoints.telemetry import Log, Metrics
 from tokenward.server.revocation.log import DROP_MARGIN_SECONDS, LONGEST_TOKEN_SECONDS
+from tokenward.server.services import Services
 from tokenward.server.storage.units import Unit
 
 _UPKEEP_EVERY_SECONDS = 1.0

@@ -14,8 +14,8 @@ from tests.server.building import (
 )
 
 from tokenward.errors import ConfigurationError
-from tokenward.server.app import load_master_key
 from tokenward.server.keyring.wrapping import MasterKey, WrongMasterKey
+from tokenward.server.services import load_master_key
 
 KEY = bytes(range(32))
 

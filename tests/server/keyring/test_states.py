@@ -8,8 +8,8 @@ from tests.server.building import Server, run_server, signed_in
 
 from tokenward.errors import InvalidToken
 from tokenward.jose.jws import unverified_header
-from tokenward.server.app import RING_READ_SECONDS
 from tokenward.server.keyring.rotation import NotYet
+from tokenward.server.services import RING_READ_SECONDS
 
 DAY = 86_400
 ROTATION = 30 * DAY

@@ -17,10 +17,10 @@ from tests.server.building import (
 
 from tokenward.clock import FakeClock
 from tokenward.errors import ConfigurationError
-from tokenward.server.app import load_master_key
 from tokenward.server.audit import PERSONAL_KEY_PURPOSE
 from tokenward.server.keyring.wrapping import WrongMasterKey
 from tokenward.server.maintenance.sealing import Sealed, check_opens_accounts, reset_after_loss, rewrap
+from tokenward.server.services import load_master_key
 from tokenward.server.storage.units import Unit
 
 

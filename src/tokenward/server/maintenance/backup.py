@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tokenward.errors import ConfigurationError
-from tokenward.server.app import database_path
+from tokenward.server.services import database_path
 from tokenward.server.settings import Settings
 from tokenward.server.storage.migrate import plan
 from tokenward.server.storage.sqlite_copy import CopyProgress, copy_database, remove_database, sync

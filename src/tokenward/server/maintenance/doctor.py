@@ -12,11 +12,11 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from tokenward.clock import Clock, SystemClock
 from tokenward.errors import ConfigurationError, StorageUnavailable
-from tokenward.server.app import database_path, load_master_key
 from tokenward.server.keyring import ring as states
 from tokenward.server.keyring.ring import ACCESS, REFRESH, KeyRing
 from tokenward.server.keyring.wrapping import MasterKey
 from tokenward.server.maintenance.sealing import check_opens_accounts, count_stale
+from tokenward.server.services import database_path, load_master_key
 from tokenward.server.settings import Settings
 from tokenward.server.storage.errors import StorageDamaged
 from tokenward.server.storage.file_lock import FileLock

@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 from tokenward.clock import Clock, SystemClock
 from tokenward.errors import ConfigurationError, Error, StorageUnavailable
-from tokenward.server.app import database_path, load_master_key, publish_seconds
 from tokenward.server.audit import COMMAND_LINE, Audit
 from tokenward.server.keyring.ring import KeyRing
 from tokenward.server.keyring.starting_over import replace_ring
 from tokenward.server.keyring.wrapping import MasterKey
 from tokenward.server.maintenance.sealing import check_opens_accounts
 from tokenward.server.revocation.log import RevocationLog
+from tokenward.server.services import database_path, load_master_key, publish_seconds
 from tokenward.server.settings import Settings
 from tokenward.server.storage.file_lock import FileLock
 from tokenward.server.storage.migrate import migrate, plan

@@ -6,11 +6,11 @@ from typing import NamedTuple, TypeAlias
 
 from tokenward.clock import Clock, SystemClock
 from tokenward.errors import ConfigurationError, StorageUnavailable
-from tokenward.server.app import database_path, load_master_key, publish_seconds
 from tokenward.server.audit import COMMAND_LINE, PERSONAL_KEY_PURPOSE, Audit
 from tokenward.server.keyring.starting_over import replace_ring
 from tokenward.server.keyring.wrapping import MasterKey
 from tokenward.server.revocation.log import RevocationLog
+from tokenward.server.services import database_path, load_master_key, publish_seconds
 from tokenward.server.settings import Settings
 from tokenward.server.storage.interface import Storage
 from tokenward.server.storage.records import AccountRecord, KeyRecord

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias, get_typ
 
 import msgspec
 
+from tokenward.server.settings.about import About
+
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Algorithm: TypeAlias = Literal["ES256", "RS256", "HS256", "Ed25519"]
 Registration: TypeAlias = Literal["open", "closed"]
@@ -15,22 +17,6 @@ ProxyHeader: TypeAlias = Literal["X-Forwarded-For", "Forwarded"]
 VARIABLE_PREFIX = "TOKENWARD_"
 
 _DAY = 86400
-
-
-class About(NamedTuple):
-    """What is known of a setting beside its name, type and default.
-
-    `least` and `most` bound a number; `default_text` stands in the reference where the default is worked out.
-    `secret` values are never shown, and come from the environment only.
-    """
-
-    text: str
-    least: int = 0
-    most: int = 0
-    unit: str = ""
-    default_text: str = ""
-    example: str = ""
-    secret: bool = False
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

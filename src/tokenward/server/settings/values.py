@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn, get_args, get_origin
 
 from tokenward.errors import ConfigurationError
-from tokenward.server.settings.declaration import VARIABLE_PREFIX, About, Declared, Network, Settings
+from tokenward.server.settings.about import About
+from tokenward.server.settings.declaration import VARIABLE_PREFIX, Declared, Network, Settings
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
