@@ -1,6 +1,8 @@
 """A backup of a running server, what happens after it, and the restore: nothing that was revoked comes back."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,64 @@ async def test_nothing_that_was_revoked_after_the_backup_comes_back(
     assert place.rows("SELECT state FROM keys WHERE kid = ?", (stolen,)) == [("revoked",)]
     assert [event["event"] for event in server.faults()] == []
     server.stop()
+
+
+async def test_who_was_erased_or_disabled_after_the_backup_stays_so(
+    place: Installation, tmp_path: Path
+) -> None:
+    file, erased, disabled, stays = tmp_path / "backup.db", "erased@example.com", "out@example.com", EMAIL
+    for email in (erased, disabled, stays):
+        place.command("accounts", "create", "--email", email, "--password-stdin", stdin=PASSWORD)
+    place.command("backup", str(file))
+    place.command("accounts", "delete", erased, "--yes")
+    place.command("accounts", "disable", disabled)
+    assert erased.encode() in file.read_bytes()
+
+    said = printed_json(place.command("restore", str(file), "--force", "--json"))
+    assert said["carried_over"] == {"erased": 1, "disabled": 1}
+    # Nothing of the person is in the file, not in the unused part of a page either.
+    assert erased.encode() not in place.database.read_bytes()
+    server = place.start()
+    async with await Client.connect(server.port) as client:
+        for email, status in ((erased, 401), (disabled, 401), (stays, 200)):
+            assert (await client.log_in(email, PASSWORD)).status == status
+    assert server.stop() == 0
+
+    # To undo a mistake, somebody has to say so.
+    said = printed_json(place.command("restore", str(file), "--force", "--as-it-was", "--json"))
+    assert said["carried_over"] is None
+    assert place.rows("SELECT count(*) FROM accounts WHERE disabled_at IS NULL") == [(3,)]
+
+
+def test_what_is_erased_again_leaves_no_page_behind(place: Installation, tmp_path: Path) -> None:
+    # SQLite can leave a copy of a row in the unused part of a page; only a file that is written anew has none.
+    file = tmp_path / "backup.db"
+    place.command("accounts", "create", "--email", EMAIL, "--password-stdin", stdin=PASSWORD)
+    with closing(sqlite3.connect(place.database, isolation_level=None)) as database:
+        (sub,) = database.execute("SELECT sub FROM accounts").fetchone()
+        database.executemany(
+            """
+            INSERT INTO sessions
+            VALUES (?, ?, 'first-party', 'account', 'api', zeroblob(16), 1, 0, 0, 0, 0, 4000000000, 4000000000, NULL,
+                    '["pwd"]', 0, 0, 0, '192.0.2.0/24', 'a device', NULL)
+            """,
+            [(number.to_bytes(16), sub) for number in range(2_000)],
+        )
+    place.command("backup", str(file))
+    place.command("accounts", "delete", EMAIL, "--yes")
+    place.command("restore", str(file), "--force")
+    assert place.rows("PRAGMA freelist_count") == [(0,)]
+    assert place.rows("SELECT count(*) FROM sessions") == [(0,)]
+
+
+async def test_where_the_database_of_before_cannot_be_read_that_is_told(
+    place: Installation, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.db"
+    place.command("accounts", "create", "--email", EMAIL, "--password-stdin", stdin=PASSWORD)
+    place.command("backup", str(file))
+    place.database.write_bytes(b"no database at all" * 400)
+    assert "no database of before was asked" in place.command("restore", str(file), "--force")
 
 
 async def test_each_restore_of_one_backup_is_an_epoch_of_its_own(place: Installation, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 The backup knows nothing of what happened after it: sessions that ended, passwords that were changed, keys that were
 revoked. So the log goes on in a new epoch, above every number that was ever given, with a record that refuses every
-token of before; every key is replaced; every session is dead. Everybody signs in again.
+token of before; every key is replaced; every session is dead. Everybody signs in again. Whom the replaced database
+calls erased or disabled stays so (`carrying_over`).
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from tokenward.server.audit import COMMAND_LINE, Audit
 from tokenward.server.keyring.ring import KeyRing
 from tokenward.server.keyring.starting_over import replace_ring
 from tokenward.server.keyring.wrapping import MasterKey
+from tokenward.server.maintenance.carrying_over import CarriedOver, Since, carry_over, read_since
 from tokenward.server.maintenance.sealing import check_opens_accounts
 from tokenward.server.revocation.log import RevocationLog
 from tokenward.server.services import database_path, load_master_key, publish_seconds
@@ -44,13 +46,15 @@ class Restored(NamedTuple):
     """What a restore did.
 
     `epoch` is the new one, `n` the record that refuses every token of before, `newest_at` the time (UTC seconds) of
-    the newest entry in the backup, and `kept` where the database of before lies now, if there was one.
+    the newest entry in the backup, and `kept` where the database of before lies now, if there was one. `carried_over`
+    is `None` where that one was not asked, was not there or could not be read.
     """
 
     epoch: int
     n: int
     newest_at: int | None
     kept: Path | None
+    carried_over: CarriedOver | None
 
 
 def restore(
@@ -58,12 +62,14 @@ def restore(
     backup: Path,
     *,
     force: bool,
+    as_it_was: bool = False,
     progress: CopyProgress,
     clock: Clock | None = None,
 ) -> Restored:
     """Make `backup` the database of `settings`, brought up to this program and in a new epoch.
 
-    With `force` a database that is there is kept beside under another name. All is done on a copy, which takes its
+    With `force` a database that is there is kept beside under another name. Whom it calls erased or disabled stays so,
+    unless `as_it_was` says that this, too, is to be undone. All is done on a copy, which takes its
     place at the end in one step: stopped before that, nothing has changed.
 
     Raises:
@@ -85,6 +91,8 @@ def restore(
         migrate(fresh, clock=clock)
         epoch = max(_epoch_of(fresh), _epoch_of(database)) + 1
         n, newest_at = asyncio.run(_start_epoch(settings, fresh, master_key, epoch, clock))
+        since = None if as_it_was else read_since(database)
+        carried = None if since is None else asyncio.run(_carry_over(since, fresh, master_key, clock))
         _make_one_file(fresh)
         sync(fresh)
         kept = _set_aside(database, clock)
@@ -93,7 +101,7 @@ def restore(
     finally:
         remove_database(fresh)
         lock.release()
-    return Restored(epoch, n, newest_at, kept)
+    return Restored(epoch, n, newest_at, kept, carried)
 
 
 def _check_places(settings: Settings, database: Path, backup: Path, *, force: bool) -> None:
@@ -179,8 +187,18 @@ async def _start_epoch(
         await storage.close()
 
 
+async def _carry_over(since: Since, path: Path, master_key: MasterKey, clock: Clock) -> CarriedOver:
+    storage = await open_sqlite(path, exclusive=False)
+    try:
+        return await carry_over(since, storage, Audit(storage.audit, master_key), clock)
+    finally:
+        await storage.close()
+
+
 def _make_one_file(path: Path) -> None:
     with contextlib.closing(connect(path)) as connection:
+        # The copy may have, in unused parts of its pages, what was erased before or just now; this writes it anew.
+        connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         connection.execute("PRAGMA journal_mode = DELETE").fetchall()
 
