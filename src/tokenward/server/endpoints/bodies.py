@@ -102,7 +102,7 @@ def _convert(members: dict[str, object], body_type: type[T]) -> T:
 
 
 def _without_value(text: str) -> str:
-    """What msgspec says of a wrong value. Only where one of some words is wanted it repeats the value, maybe a secret."""
+    """What msgspec says of a wrong value. Where one of some words is wanted it repeats the value, perhaps a secret."""
     if not text.startswith("Invalid enum value"):
         return text
     _, at, place = text.rpartition(" - at ")

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from tokenward.server.accounts.administration import as_admin
 from tokenward.server.endpoints.admin.admins import Admins
 from tokenward.server.endpoints.admin.cursors import Place, encode_cursor, read_cursor
 from tokenward.server.endpoints.admin.reasons import DEFAULT_REASON, check_reason
@@ -64,7 +65,8 @@ class AdminKeyEndpoints:
         revoke that. `done` says in words what was done.
         """
         admin = await self._admins.check(request)
-        return json_response({"done": await self._rotation.rotate_now(admin.sub, request_id=request.id)})
+        rotation = as_admin(self._rotation, admin.sub)
+        return json_response({"done": await rotation.rotate_now(admin.sub, request_id=request.id)})
 
     async def read_impact(self, request: Request) -> Response:
         """`GET /api/v1/admin/keys/{kid}/impact`: what revoking the key would do to whom. Changes nothing.
@@ -93,7 +95,8 @@ class AdminKeyEndpoints:
         admin = await self._admins.check(request)
         reason = check_reason(body.reason)
         kid = self._get_kid(request)
-        n = await self._rotation.revoke(kid, reason=reason, actor=admin.sub, request_id=request.id)
+        rotation = as_admin(self._rotation, admin.sub)
+        n = await rotation.revoke(kid, reason=reason, actor=admin.sub, request_id=request.id)
         return json_response({"kid": kid, "revoked_from": n})
 
     def _get_kid(self, request: Request) -> str:

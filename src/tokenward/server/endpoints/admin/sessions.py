@@ -1,6 +1,7 @@
 """`/api/v1/admin/sessions` and `/api/v1/admin/accounts/{sub}/sessions`: who is signed in where, and ending it."""
 
 from tokenward.server.accounts.accounts import Accounts
+from tokenward.server.accounts.administration import as_admin
 from tokenward.server.endpoints.admin.accounts import get_sub
 from tokenward.server.endpoints.admin.admins import Admins
 from tokenward.server.endpoints.api.rendering import receipt, session
@@ -38,7 +39,8 @@ class AdminSessionEndpoints:
     async def end_session(self, request: Request) -> Response:
         """`DELETE /api/v1/admin/sessions/{sid}`: end one session, and refuse its access tokens."""
         admin = await self._admins.check(request)
-        ended = await self._directory.end(
+        sessions = as_admin(self._sessions, admin.sub)
+        ended = await self._directory.ending_by(sessions).end(
             get_sid(request.parameters["sid"]),
             sub=None,
             actor=admin.sub,
@@ -51,7 +53,9 @@ class AdminSessionEndpoints:
         """`DELETE /api/v1/admin/accounts/{sub}/sessions`: sign the account out everywhere. It may sign in again."""
         admin = await self._admins.check(request)
         account = await self._accounts.get(get_sub(request))
-        ended = await self._sessions.end_all(account, actor=admin.sub, reason=_REASON, request_id=request.id)
+        ended = await as_admin(self._sessions, admin.sub).end_all(
+            account, actor=admin.sub, reason=_REASON, request_id=request.id
+        )
         return receipt(ended)
 
     async def _page(self, paging: Paging, sub: str | None) -> Response:
