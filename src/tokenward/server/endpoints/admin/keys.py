@@ -4,15 +4,17 @@ import msgspec
 
 from tokenward.server.accounts.administration import as_admin
 from tokenward.server.endpoints.admin.admins import Admins
-from tokenward.server.endpoints.admin.cursors import Place, encode_cursor, read_cursor
 from tokenward.server.endpoints.admin.reasons import DEFAULT_REASON, check_reason
 from tokenward.server.endpoints.bodies import read_json
+from tokenward.server.endpoints.cursors import Place, encode_cursor, read_cursor
 from tokenward.server.endpoints.messages import Request, Response, json_response
 from tokenward.server.endpoints.paging import list_response, read_paging
 from tokenward.server.keyring.impact import KeyImpact
 from tokenward.server.keyring.ring import KeyRing
 from tokenward.server.keyring.rotation import Rotation, UnknownKey
 from tokenward.server.storage.records import KeyRecord
+
+_KIND = "k"
 
 
 class KeyRevocation(msgspec.Struct):
@@ -52,11 +54,11 @@ class AdminKeyEndpoints:
         """
         await self._admins.check(request)
         paging = read_paging(request)
-        before = read_cursor(paging.after, Place)
+        before = read_cursor(paging.after, _KIND, Place)
         older = [one for one in reversed(self._ring.records) if before is None or one.number < before]
         shown = older[: paging.limit]
         more = len(older) > paging.limit
-        return list_response(map(key, shown), encode_cursor(shown[-1].number) if more else None)
+        return list_response(map(key, shown), encode_cursor(_KIND, shown[-1].number) if more else None)
 
     async def rotate_keys(self, request: Request) -> Response:
         """`POST /api/v1/admin/keys/rotate`: hand over to the stand-by keys now. No token and no session is lost.

@@ -12,9 +12,9 @@ from tokenward.server.accounts.accounts import Accounts
 from tokenward.server.accounts.administration import as_admin
 from tokenward.server.audit import Audit
 from tokenward.server.endpoints.admin.admins import Admins
-from tokenward.server.endpoints.admin.cursors import Place, encode_cursor, read_cursor
 from tokenward.server.endpoints.admin.reasons import DEFAULT_REASON, check_reason
 from tokenward.server.endpoints.bodies import read_json
+from tokenward.server.endpoints.cursors import Place, encode_cursor, read_cursor
 from tokenward.server.endpoints.messages import Request, Response, json_response
 from tokenward.server.endpoints.paging import list_response, read_paging
 from tokenward.server.revocation.log import RevocationLog
@@ -22,6 +22,8 @@ from tokenward.server.sessions.directory import SessionDirectory, get_sid
 from tokenward.server.sessions.sessions import Sessions
 from tokenward.server.storage.interface import RevocationStore
 from tokenward.server.storage.records import LoggedRevocation
+
+_KIND = "r"
 
 Scope = Literal["token", "session", "subject", "client", "audience", "all"]
 
@@ -90,12 +92,12 @@ class AdminRevocationEndpoints:
         """
         await self._admins.check(request)
         paging = read_paging(request)
-        before = read_cursor(paging.after, Place)
+        before = read_cursor(paging.after, _KIND, Place)
         now = int(self._clock.now())
         records = await self._store.newest(before, paging.limit + 1, living_at=now)
         shown = records[: paging.limit]
         more = len(records) > paging.limit
-        return list_response(map(revocation, shown), encode_cursor(shown[-1].n) if more else None)
+        return list_response(map(revocation, shown), encode_cursor(_KIND, shown[-1].n) if more else None)
 
     async def revoke(self, request: Request) -> Response:
         """`POST /api/v1/admin/revocations`: revoke. There is no way back.
