@@ -7,7 +7,6 @@ token of before; every key is replaced; every session is dead. Everybody signs i
 
 import asyncio
 import contextlib
-import os
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from tokenward.server.keyring.ring import KeyRing
 from tokenward.server.keyring.starting_over import replace_ring
 from tokenward.server.keyring.wrapping import MasterKey
 from tokenward.server.maintenance.sealing import check_opens_accounts
+from tokenward.server.maintenance.unfinished import unfinished_restore
 from tokenward.server.revocation.log import RevocationLog
 from tokenward.server.services import database_path, load_master_key, publish_seconds
 from tokenward.server.settings import Settings
@@ -30,7 +30,6 @@ from tokenward.server.storage.sqlite_connection import connect, open_read_only
 from tokenward.server.storage.sqlite_copy import (
     CopyProgress,
     copy_database,
-    remove_database,
     sync,
 )
 from tokenward.server.storage.units import Unit
@@ -77,21 +76,20 @@ def restore(
     master_key = load_master_key(settings)
     _check_places(settings, database, backup, force=force)
     lock = FileLock.take(database)
-    fresh = database.with_name(f"{database.name}.{_MARK}-{os.getpid()}")
     try:
-        copy_database(backup, fresh, progress)
-        _check_holds_something(backup, fresh)
-        plan(fresh)
-        migrate(fresh, clock=clock)
-        epoch = max(_epoch_of(fresh), _epoch_of(database)) + 1
-        n, newest_at = asyncio.run(_start_epoch(settings, fresh, master_key, epoch, clock))
-        _make_one_file(fresh)
-        sync(fresh)
-        kept = _set_aside(database, clock)
-        fresh.replace(database)
-        sync(database)
+        with unfinished_restore(database) as fresh:
+            copy_database(backup, fresh, progress)
+            _check_holds_something(backup, fresh)
+            plan(fresh)
+            migrate(fresh, clock=clock)
+            epoch = max(_epoch_of(fresh), _epoch_of(database)) + 1
+            n, newest_at = asyncio.run(_start_epoch(settings, fresh, master_key, epoch, clock))
+            _make_one_file(fresh)
+            sync(fresh)
+            kept = _set_aside(database, clock)
+            fresh.replace(database)
+            sync(database)
     finally:
-        remove_database(fresh)
         lock.release()
     return Restored(epoch, n, newest_at, kept)
 
