@@ -167,3 +167,27 @@ async def test_h08_no_token_makes_the_server_ask_anybody_for_keys(tmp_path: Path
             with contextlib.suppress(OSError), socket.socket() as control:
                 control.connect(("127.0.0.1", 1))
             assert len(noted) == 1
+
+
+async def test_h08_who_would_wait_too_long_is_refused_before_the_body_is_read(tmp_path: Path) -> None:
+    async with run_server(tmp_path, password_queue=1) as server:
+        await signed_in(server)
+        (hashing,) = server.services.login._hasher._processes
+        assert hashing._process is not None
+        os.kill(hashing._process.pid, signal.SIGSTOP)
+        try:
+            waiting = [asyncio.create_task(server.client.log_in()) for _ in range(2)]
+            await until(lambda: server.services.login._hasher.unfinished == 2)
+            for path in ("/api/v1/auth/login", "/api/v1/auth/register"):
+                for _ in range(50):
+                    # The body never comes; whoever read it would have nobody to answer.
+                    answer = await server.client.post(path, hangs_up=True)
+                    assert (answer.status, answer.code) == (503, "overloaded")
+                    assert answer.header("retry-after") == "1"
+        finally:
+            os.kill(hashing._process.pid, signal.SIGCONT)
+        assert [answer.status for answer in await asyncio.gather(*waiting)] == [200, 200]
+        # A storm does not fill the disk; how often it was is counted.
+        assert len(server.log_lines("refused")) == 1
+        assert b'event="overloaded"} 100.0' in (await server.client.get("/metrics", address="127.0.0.1")).body
+        server.clock.advance(1)
