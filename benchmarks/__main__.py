@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--suite server|storage|jose] [--quick]`; see benchmarks/README.md."""
+"""`python -m benchmarks [--suite server|storage|storm|jose] [--quick]`; see benchmarks/README.md."""
 
 import argparse
 import os
@@ -38,6 +38,20 @@ def run_storage_suite() -> int:
     return done.returncode
 
 
+def run_storm_suite(*, quick: bool) -> int:
+    """Print the table; a full run is also written to results/storm.json."""
+    from benchmarks import storm_suite
+    from benchmarks.results import print_table, write_json
+
+    rows = storm_suite.run(storm_suite.QUICK if quick else storm_suite.FULL)
+    print()
+    print_table(rows)
+    if not quick:
+        write_json(rows, RESULTS / "storm.json")
+        print(f"written: {(RESULTS / 'storm.json').relative_to(ROOT)}")
+    return 0
+
+
 def run_jose_suite(*, quick: bool) -> int:
     """Print the table; a full run is also written to results/jose.json."""
     from benchmarks import jose_suite
@@ -56,7 +70,7 @@ def run_jose_suite(*, quick: bool) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--suite", choices=("server", "storage", "jose"), default="server")
+    parser.add_argument("--suite", choices=("server", "storage", "storm", "jose"), default="server")
     parser.add_argument(
         "--quick", action="store_true", help="try the harness: short, inexact, nothing written"
     )
@@ -65,6 +79,8 @@ def main() -> int:
         parser.error("the benchmarks read /proc and so need Linux")
     if arguments.suite == "storage":
         return run_storage_suite()
+    if arguments.suite == "storm":
+        return run_storm_suite(quick=arguments.quick)
     if arguments.suite == "jose":
         return run_jose_suite(quick=arguments.quick)
     return run_server_suite(quick=arguments.quick)

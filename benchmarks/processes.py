@@ -88,6 +88,10 @@ class Server:
         pids = _process_tree(self._process.pid)
         return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids) * PAGE_MB
 
+    def open_files(self) -> int:
+        """Open files of the process itself, connections included."""
+        return sum(1 for _ in Path(f"/proc/{self._process.pid}/fd").iterdir())
+
     def settle(self) -> None:
         """Wait, at most ten seconds, until the work left over from the last load is done."""
         before = self.cpu_seconds()

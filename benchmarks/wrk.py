@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.processes import BenchmarkError, Server
 
@@ -70,6 +70,19 @@ def run_wrk(
     spent = server.cpu_seconds() - before
     requests, elapsed = read_result(server.name, done.stdout, done.stderr)
     return Sample(requests, elapsed, spent)
+
+
+def read_answers(output: str) -> dict[str, Any]:
+    """What a script printed on its line `result {...}`.
+
+    Raises:
+        BenchmarkError: there is no such line.
+    """
+    line = next((line for line in output.splitlines() if line.startswith("result ")), None)
+    if line is None:
+        raise BenchmarkError(f"wrk failed: {output.strip()[-200:]}")
+    answers: dict[str, Any] = json.loads(line.removeprefix("result "))
+    return answers
 
 
 def read_result(name: str, output: str, errors: str) -> tuple[int, float]:

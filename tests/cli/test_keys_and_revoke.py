@@ -101,3 +101,23 @@ def test_what_cannot_be_revoked_is_told(made: Installation) -> None:
 def test_exactly_one_thing_is_revoked_at_a_time(place: Installation) -> None:
     for arguments in ((), ("--token", "a", "--session", "b"), ("--key", "a", "--subject", "b")):
         assert "exactly one" in misused(place.run("revoke", *arguments))
+
+
+async def test_revoking_a_key_says_first_whom_it_ends_and_what_signs_then(place: Installation) -> None:
+    create(place)
+    async with serving(place) as server:
+        for _ in range(3):
+            assert (await server.client.log_in(PASSWORD, "anna@example.com")).status == 200
+        standby = server.key("pending").kid
+        for command in (("keys", "revoke"), ("revoke", "--key")):
+            active, refresh = server.key("active").kid, server.key("active", "refresh").kid
+            # Without a terminal and a yes the first one only says it.
+            if command == ("keys", "revoke"):
+                assert f"The key that would sign from then on: {standby}." in misused(
+                    place.run(*command, active)
+                )
+            done = place.run(*command, refresh, *(("--yes",) if command == ("keys", "revoke") else ()))
+            assert done.returncode == 0, done
+            ended = 3 if command == ("keys", "revoke") else 0
+            assert f"Sessions that live now and would end: {ended}." in done.stderr
+            await server.services.guard.catch_up()

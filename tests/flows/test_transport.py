@@ -340,3 +340,33 @@ def test_with_tls_it_may_listen_anywhere(tmp_path: Path) -> None:
     with installation(tmp_path / "server", over_tls(pair) | {"HOST": "0.0.0.0"}) as place:  # noqa: S104
         server = place.start()
         assert server.url.startswith("https://0.0.0.0:")
+
+
+# The service manager.
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+async def test_a_service_manager_is_told_when_the_server_answers_and_when_it_stops(
+    tmp_path: Path, abstract: bool
+) -> None:
+    name = f"@tokenward-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
+        installation(tmp_path / "server") as place,
+    ):
+        manager.bind(name.replace("@", "\0", 1) if abstract else name)
+        manager.settimeout(_SECONDS)
+        server = place.spawn("env", f"NOTIFY_SOCKET={name}")
+        assert await asyncio.to_thread(manager.recv, 100) == b"READY=1"
+        server.wait_ready()
+        async with await Client.connect(server.port) as client:
+            assert (await client.request("GET", "/readyz")).status == 200
+        server.process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(manager.recv, 100) == b"STOPPING=1"
+        assert await asyncio.to_thread(server.process.wait, _SECONDS) == 0
+
+
+@pytest.mark.parametrize("name", ["/nowhere/at/all", "@nobody-listens-here", "vsock:2:1234"])
+def test_a_service_manager_that_does_not_listen_holds_nothing_up(tmp_path: Path, name: str) -> None:
+    with installation(tmp_path) as place:
+        assert place.start("env", f"NOTIFY_SOCKET={name}").stop() == 0

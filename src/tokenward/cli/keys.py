@@ -87,7 +87,7 @@ def revoke(kid: str, reason: str, yes: bool, as_json: bool, data: Path | None, c
     """
 
     async def work(services: "Services") -> int:
-        confirm(services.rotation.consequences(kid), "Revoke it?", yes=yes)
+        confirm(await key_impact(services, kid), "Revoke it?", yes=yes)
         return await services.rotation.revoke(kid, reason=reason, actor="command-line")
 
     n = run_with_services(data, config, work)
@@ -166,6 +166,19 @@ def reset(lost_master_key: bool, yes: bool, as_json: bool, data: Path | None, co
         return
     click.echo(f"new keys: {done.keys} lost ones replaced, {done.accounts} accounts got a new personal key")
     click.echo(f"every token of before is refused from revocation record {done.n} on")
+
+
+async def key_impact(services: "Services", kid: str) -> str:
+    """What revoking the key would do to whom, in words: the same that administrators read over HTTP."""
+    from tokenward.server.keyring.impact import KeyImpact
+
+    impact = KeyImpact(
+        ring=services.ring,
+        rotation=services.rotation,
+        sessions=services.storage.sessions,
+        clock=services.clock,
+    )
+    return (await impact.find_out(kid)).in_words
 
 
 def _check_database(settings: "Settings") -> Path:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tokenward.cli.keys import key_impact
 from tokenward.cli.running import json_option, print_json, reports_errors, run_with_services, settings_options
 from tokenward.errors import Error
 from tokenward.protocol.errors import NOT_FOUND
@@ -45,7 +46,7 @@ def revoke(
 
     async def work(services: "Services") -> int:
         if scope == "key":
-            click.echo(services.rotation.consequences(value), err=True)
+            click.echo(await key_impact(services, value), err=True)
             if not yes and sys.stdin.isatty():
                 click.confirm("Revoke it?", abort=True, err=True)
         return await _revoke(services, scope, value, reason)

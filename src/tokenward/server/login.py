@@ -84,6 +84,14 @@ class Login:
         self._audience = audience
         self._registration_open = registration_open
 
+    def check_room(self) -> None:
+        """Refuse at once what would have to wait for too many others: to be asked before a request is even read.
+
+        Raises:
+            Overloaded: no more passwords are taken now.
+        """
+        self._hasher.check_room()
+
     async def register(
         self, *, email: str | None, username: str | None, name: str, password: str, caller: Caller
     ) -> AccountRecord:

@@ -69,7 +69,7 @@ def _certificate(settings: Settings) -> ServedCertificate | None:
 async def _serve(settings: Settings, listeners: Listeners, certificate: ServedCertificate | None) -> None:
     async with open_services(settings, serving=True) as services:
         log, metrics, draining = Log(services.clock), Metrics(), Draining()
-        logging.basicConfig(handlers=[LibraryHandler(log)], level=logging.WARNING, force=True)
+        logging.basicConfig(handlers=[LibraryHandler(log, services.clock)], level=logging.WARNING, force=True)
         if settings.dev:
             await _introduce(services)
         elif not settings.trusted_proxies and certificate is None and listeners.are_tcp:

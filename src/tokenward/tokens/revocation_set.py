@@ -88,9 +88,14 @@ class RevocationSet:
             # Last, so that a reader who sees the number also finds the record.
             self.applied = record.n
 
-    def drop_expired(self, now: float) -> None:
-        """Forget the records whose every token has expired at `now`."""
-        while self._droppable and self._droppable[0][0] < now:
+    def drop_expired(self, now: float, *, limit: int | None = None) -> None:
+        """Forget the records whose every token has expired at `now`, at most `limit` of them.
+
+        Without a limit a million takes seconds, in which an event loop would serve nobody.
+        """
+        left = len(self._droppable) if limit is None else limit
+        while left > 0 and self._droppable and self._droppable[0][0] < now:
+            left -= 1
             _, n, scope, value = heapq.heappop(self._droppable)
             # A later record for the same value has its own time to go.
             if self._by_scope[scope].get(value) == n:

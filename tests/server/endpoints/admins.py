@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tests.server.building import EMAIL, OTHER_PASSWORD, PASSWORD, Answer, Server
+from tests.server.endpoints import every_route
 
-from tokenward.server.endpoints.routes import routes
 from tokenward.server.sessions.sessions import sid_text
 from tokenward.server.storage.records import AccountRecord
 
@@ -125,17 +125,4 @@ async def admin_routes(server: Server) -> list[Route]:
 
 def route_names() -> list[str]:
     """Method and path of each, as the table of routes has them."""
-
-    class Anything:
-        def __getattr__(self, name: str) -> "Anything":
-            return self
-
-    anything: Any = Anything()
-    parameters = [name for name in routes.__annotations__ if name not in ("issuer", "return")]
-    table = routes(issuer="https://auth.example.com", **dict.fromkeys(parameters, anything))
-    return [
-        f"{method} {path}"
-        for path, methods in table.items()
-        if path.startswith("/api/v1/admin/")
-        for method in methods
-    ]
+    return every_route.route_names("/api/v1/admin/")

@@ -17,6 +17,8 @@ from tests.server.endpoints.admins import (
     token_of,
 )
 
+from tokenward.server.storage.units import Outcome, Unit
+
 # A stand-by key may sign once every verifier must have seen it.
 _AFTER_PUBLICATION = 7200
 
@@ -240,3 +242,55 @@ async def test_of_administrators_who_remove_each_other_at_once_one_stays(
     assert left
     refused = {answer.code for answer in answers if answer.status != 200}
     assert refused <= {"last_admin", "insufficient_role", "invalid_token"}
+
+
+_REVOCATIONS: dict[str, dict[str, str]] = {
+    "token": {"value": "A" * 22},
+    "session": {"value": "{sid}"},
+    "subject": {"value": "{sub}"},
+    "client": {"value": "first-party"},
+    "audience": {"value": "https://api.example.com"},
+    "all": {},
+}
+
+
+def _changes(routes: list[Route]) -> list[Route]:
+    """Those that change something, and a revocation of every scope."""
+    (revoke,) = [route for route in routes if route.name == "POST /api/v1/admin/revocations"]
+    (session,) = [route for route in routes if "{sid}" in route.name]
+    (account,) = [route for route in routes if route.name == "GET /api/v1/admin/accounts/{sub}"]
+    ids = {"{sid}": session.path.rpartition("/")[2], "{sub}": account.path.rpartition("/")[2]}
+    every_scope = [
+        revoke._replace(
+            body={"scope": scope, **{name: ids.get(value, value) for name, value in more.items()}}
+        )
+        for scope, more in _REVOCATIONS.items()
+    ]
+    return [route for route in routes if route.method != "GET" and route is not revoke] + every_scope
+
+
+@pytest.mark.parametrize("number", range(16))
+async def test_a_role_that_is_taken_away_after_the_look_at_it_changes_nothing(
+    server: Server, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever comes between the check of the role and the unit, the unit itself has the last word."""
+    await server.pass_time(_AFTER_PUBLICATION)
+    admin = await sign_in_admin(server)
+    # Another one stays, so that this is not refused for want of any.
+    await server.account("other@example.com", roles=("admin",))
+    routes = _changes(await admin_routes(server))
+    assert len(routes) == 16
+    route, storage = routes[number], server.services.storage
+    apply = storage.apply
+    after: list[dict[str, list[tuple[Any, ...]]]] = []
+
+    async def apply_meanwhile(unit: Unit) -> Outcome:
+        if not after:
+            tamper(server.path, "UPDATE accounts SET roles = '[]' WHERE sub = ?", admin.account.sub)
+            after.append(dump(server.path))
+        return await apply(unit)
+
+    monkeypatch.setattr(storage, "apply", apply_meanwhile)
+    answer = await route.ask(server, admin.token)
+    assert (answer.status, answer.code) == (403, "insufficient_role"), route
+    assert [dump(server.path)] == after

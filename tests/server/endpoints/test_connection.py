@@ -311,3 +311,33 @@ async def test_a_connection_that_is_made_while_the_server_stops_is_closed_at_onc
             with contextlib.suppress(ConnectionError):
                 await wire.send(GET + b"\r\n")
                 assert (await wire.seconds_until_closed())[1] == b""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /healthz HTTP/1.1\r\n",
+        b"GET /healthz HTTP/1.1\r\nhost: a\r\nhost: a\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nx: y\r\nhOST: b\r\n",
+        b"GET /healthz HTTP/1.0\r\nhost: a\r\nhost: b\r\n",
+        b"GET http://a/healthz HTTP/1.1\r\n",
+    ],
+)
+async def test_a_request_that_does_not_name_one_host_is_refused(
+    server: Server, port: int, wire: Connection, head: bytes
+) -> None:
+    """RFC 9112 section 3.2."""
+    await wire.send(head + b"\r\n")
+    answer = await wire.answer()
+    assert (answer.status, code(answer)) == (400, "invalid_request")
+    assert "connection: close" in answer.head
+    assert (await wire.seconds_until_closed())[1] == b""
+    await alive(port)
+    assert server.log_lines("library") == []
+
+
+async def test_http_1_0_needs_no_host_and_an_empty_one_is_one(port: int) -> None:
+    for head in (b"GET /healthz HTTP/1.0\r\n", b"GET /healthz HTTP/1.1\r\nhost:\r\n"):
+        async with connected(port) as wire:
+            await wire.send(head + b"\r\n")
+            assert (await wire.answer()).status == 200

@@ -173,7 +173,7 @@ async def test_log_lines_are_json_objects_with_the_time_of_the_clock(server: Ser
 
 def test_what_libraries_say_is_in_the_same_log_without_the_text_of_an_exception(server: Server) -> None:
     logger = logging.getLogger("a.library")
-    handler = LibraryHandler(server.log)
+    handler = LibraryHandler(server.log, server.clock)
     logger.addHandler(handler)
     try:
         logger.info("not worth a line")
@@ -188,6 +188,26 @@ def test_what_libraries_say_is_in_the_same_log_without_the_text_of_an_exception(
     assert (odd["level"], odd["logger"], odd["message"]) == ("warning", "a.library", "something odd")
     assert (failed["level"], failed["error"]) == ("error", "ValueError")
     assert PASSWORD not in server.log_text
+
+
+def test_libraries_cannot_be_made_to_fill_the_log(server: Server) -> None:
+    handler, logger = LibraryHandler(server.log, server.clock), logging.getLogger("a.library")
+    logger.addHandler(handler)
+    try:
+        for _ in range(1000):
+            logger.warning("malformed")
+        # What else there is to say does not drown in it.
+        logger.error("failed")
+        logging.getLogger("a.library.too").warning("odd")
+        server.clock.advance(60)
+        for _ in range(5):
+            logger.warning("malformed")
+    finally:
+        logger.removeHandler(handler)
+    lines = server.log_lines("library")
+    said = [line["message"] for line in lines]
+    assert said == ["malformed"] * 10 + ["failed", "odd"] + ["malformed"] * 5
+    assert [line.get("left_out") for line in lines] == [None] * 12 + [990] + [None] * 4
 
 
 def test_a_log_that_cannot_be_written_takes_nothing_down(server: Server) -> None:

@@ -4,6 +4,9 @@ Every change carries two conditions in its own unit, so that no race gets betwee
 an enabled administrator at that moment, and afterwards there still is one.
 """
 
+import copy
+from typing import Any, Protocol, TypeVar, cast
+
 from tokenward.errors import Error, InvalidRequest
 from tokenward.protocol.errors import INSUFFICIENT_ROLE, LAST_ADMIN
 from tokenward.server.accounts.accounts import AccountNotFound, Accounts
@@ -72,6 +75,41 @@ async def apply_as_admin(storage: Storage, admin: str, unit: Unit) -> Outcome:
     if outcome.refused_by == changes[-1].statement:
         raise LastAdmin
     return outcome._replace(rows=outcome.rows[1:-1], counts=outcome.counts[1:-1])
+
+
+class _Written(Protocol):
+    """A service that writes."""
+
+    _storage: Storage
+
+
+Service = TypeVar("Service", bound=_Written)
+
+
+def as_admin(service: Service, admin: str) -> Service:
+    """`service` as the administrator `admin` (a `sub`) works with it; it knows nothing of roles itself.
+
+    What it returns shares everything with `service` but the way to write: every unit carries the two conditions, and so
+    every method that changes something raises `InsufficientRole` and `LastAdmin` as well.
+    """
+    own = copy.copy(service)
+    own._storage = cast("Storage", _StorageOfAdmin(service._storage, admin))
+    return own
+
+
+class _StorageOfAdmin:
+    """The storage as an administrator writes to it. It has all else that the storage has, by delegation."""
+
+    def __init__(self, storage: Storage, admin: str) -> None:
+        self._storage = storage
+        self._admin = admin
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    async def apply(self, unit: Unit) -> Outcome:
+        """See `apply_as_admin`."""
+        return await apply_as_admin(self._storage, self._admin, unit)
 
 
 class AccountSearch:

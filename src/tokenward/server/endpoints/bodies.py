@@ -80,8 +80,9 @@ def _decode_form(body: bytes, ignored: frozenset[str]) -> dict[str, object]:
         msg = "The form is not well formed. Send name=value pairs joined by &, percent-encoded from UTF-8."
         raise InvalidRequest(msg, reason="malformed form") from None
     fields = dict(pairs)
-    if len(fields) != len(pairs):
-        msg = "The form names a field twice. Send each field once."
+    # `scope[]=a&scope[]=b` is how some frameworks repeat a field; others would read only one of them.
+    if len(fields) != len(pairs) or any("[" in name for name in fields):
+        msg = "The form names a field twice, or as a list. Send each field once, by its plain name."
         raise InvalidRequest(msg, reason="duplicate form field")
     return {name: value for name, value in fields.items() if name not in ignored}
 
@@ -96,5 +97,13 @@ def _convert(members: dict[str, object], body_type: type[T]) -> T:
     try:
         return msgspec.convert(members, body_type)
     except msgspec.ValidationError as error:
-        msg = f"The body does not fit: {error}. See the documentation of this endpoint."
+        msg = f"The body does not fit: {_without_value(str(error))}. See the documentation of this endpoint."
         raise InvalidRequest(msg, reason="body of wrong shape") from None
+
+
+def _without_value(text: str) -> str:
+    """What msgspec says of a wrong value. Where one of some words is wanted it repeats the value, perhaps a secret."""
+    if not text.startswith("Invalid enum value"):
+        return text
+    _, at, place = text.rpartition(" - at ")
+    return f"Invalid value{at}{place}"

@@ -142,11 +142,19 @@ class LimitedConnection(HttpToolsProtocol):
         self._awaited = _Awaited.BODY
         received, self._head_bytes = self._head_bytes + self._new_bytes, 0
         # What came in all is a bound; the head is measured only where more came than a head may have.
-        if received <= self.max_head_bytes or self._head_size() <= self.max_head_bytes:
+        refusal = None
+        if received > self.max_head_bytes and self._head_size() > self.max_head_bytes:
+            refusal = self._answer_too_large
+        else:
+            hosts = [name for name, _ in self.headers].count(b"host")
+            # RFC 9112 section 3.2. A proxy that takes another one of two for its own would ask us for its neighbour.
+            if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
+                refusal = self._answer_without_host
+        if refusal is None:
             super().on_headers_complete()
             return
         application = self.app
-        self.app = self._answer_too_large
+        self.app = refusal
         super().on_headers_complete()
         self.app = application
 
@@ -165,6 +173,13 @@ class LimitedConnection(HttpToolsProtocol):
 
     async def _answer_too_large(self, _scope: object, _receive: object, send: Send) -> None:
         body = _problem(431, "Request Header Fields Too Large", HEADERS_TOO_LARGE, self._too_large())
+        await self._answer(431, body, send)
+
+    async def _answer_without_host(self, _scope: object, _receive: object, send: Send) -> None:
+        detail = "The header Host is missing, or there are several. Send it once, as HTTP/1.1 demands."
+        await self._answer(400, _problem(400, "Bad Request", INVALID_REQUEST, detail), send)
+
+    async def _answer(self, status: int, body: bytes, send: Send) -> None:
         headers = [
             (b"content-type", b"application/problem+json"),
             (b"content-length", b"%d" % len(body)),
@@ -172,7 +187,7 @@ class LimitedConnection(HttpToolsProtocol):
             (b"x-content-type-options", b"nosniff"),
             (b"connection", b"close"),
         ]
-        await send({"type": "http.response.start", "status": 431, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     def send_400_response(self, msg: str) -> None:

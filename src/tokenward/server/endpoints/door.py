@@ -13,6 +13,7 @@ from tokenward.protocol.errors import (
     INVALID_CREDENTIALS,
     INVALID_GRANT,
     INVALID_TOKEN,
+    OVERLOADED,
     RATE_LIMITED,
 )
 from tokenward.server.endpoints.client_address import UNIX_PEER, UNREADABLE, X_FORWARDED_FOR, client_address
@@ -68,6 +69,7 @@ class Door:
         # A request id has to be unique and nothing more, so a counter behind a random start does.
         self._id_prefix = os.urandom(6).hex()
         self._requests = 0
+        self._overload_told_until = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; close a WebSocket at once; leave the lifespan to whoever started us."""
@@ -138,6 +140,11 @@ class Door:
         if level is not None:
             self._metrics.count_event(error.reason)
         self._metrics.count_event(error.code)
+        if error.code == OVERLOADED:
+            # A storm is refused hundreds of times a second: one line a second tells it, and the counter how often.
+            if self._clock.monotonic() < self._overload_told_until:
+                return
+            self._overload_told_until = self._clock.monotonic() + 1
         self._log.event(
             "refused" if level is None else error.reason,
             level=level or ("error" if error.status >= 500 else "info"),

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # Upper bounds in seconds. Below a millisecond are the hot ways, above 25 ms the password hash.
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
+_LIBRARY_LINES_A_MINUTE = 10
+
 
 class Log:
     """Writes structured log lines to standard error, whole lines only, so that they never mix."""
@@ -75,14 +77,29 @@ class Log:
 
 
 class LibraryHandler(logging.Handler):
-    """Carries what libraries say through `logging` into the same log."""
+    """Carries what libraries say through `logging` into the same log.
 
-    def __init__(self, log: Log) -> None:
+    At most ten lines a minute of each logger and level: the server program says something of every request that is
+    not well formed, and whoever sends those could fill the disk. How many were left out stands in the next line.
+    """
+
+    def __init__(self, log: Log, clock: Clock) -> None:
         super().__init__(level=logging.WARNING)
         self._log = log
+        self._clock = clock
+        # For each logger and level: the minute, and what came in it.
+        self._said: dict[tuple[str, int], tuple[int, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line for a library's record, with the kind of exception it carries but not its text."""
+        who, minute = (record.name, record.levelno), int(self._clock.monotonic() // 60)
+        since, count = self._said.get(who, (minute, 0))
+        left_out = 0
+        if since != minute:
+            left_out, count = max(0, count - _LIBRARY_LINES_A_MINUTE), 0
+        self._said[who] = (minute, count + 1)
+        if count >= _LIBRARY_LINES_A_MINUTE:
+            return
         kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
         self._log.event(
             "library",
@@ -90,6 +107,7 @@ class LibraryHandler(logging.Handler):
             logger=record.name,
             message=record.getMessage(),
             error=kind,
+            **({"left_out": left_out} if left_out else {}),
         )
 
 

@@ -26,6 +26,16 @@ class Impact(NamedTuple):
     ended_sessions: int
     next_kid: str | None
 
+    @property
+    def in_words(self) -> str:
+        """All of it, as an operator is told before being asked."""
+        words = [self.consequences]
+        if self.key.use == REFRESH:
+            words.append(f"Sessions that live now and would end: {self.ended_sessions}.")
+        if self.next_kid is not None:
+            words.append(f"The key that would sign from then on: {self.next_kid}.")
+        return " ".join(words)
+
 
 class KeyImpact:
     """Looks at the ring and the sessions, and changes neither."""

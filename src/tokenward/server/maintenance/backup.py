@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tokenward.errors import ConfigurationError
+from tokenward.server.maintenance.unfinished import unfinished_backup
 from tokenward.server.services import database_path
 from tokenward.server.settings import Settings
 from tokenward.server.storage.migrate import plan
-from tokenward.server.storage.sqlite_copy import CopyProgress, copy_database, remove_database, sync
+from tokenward.server.storage.sqlite_copy import CopyProgress, copy_database, sync
 
 
 class BackedUp(NamedTuple):
@@ -36,12 +37,9 @@ def back_up(settings: Settings, target: Path, progress: CopyProgress) -> BackedU
         raise _exists(target)
     # A database of a newer program is refused: this one does not know what has to be in a copy.
     plan(database)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-    copy_database(database, unfinished, progress)
-    try:
+    with unfinished_backup(target) as unfinished:
+        copy_database(database, unfinished, progress)
         _give_name(unfinished, target)
-    finally:
-        remove_database(unfinished)
     sync(target)
     return BackedUp(target, target.stat().st_size)
 

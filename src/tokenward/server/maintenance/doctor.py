@@ -16,6 +16,7 @@ from tokenward.server.keyring import ring as states
 from tokenward.server.keyring.ring import ACCESS, REFRESH, KeyRing
 from tokenward.server.keyring.wrapping import MasterKey
 from tokenward.server.maintenance.sealing import check_opens_accounts, count_stale
+from tokenward.server.maintenance.unfinished import left_by_backups, left_by_restores
 from tokenward.server.services import database_path, load_master_key
 from tokenward.server.settings import Settings
 from tokenward.server.storage.errors import StorageDamaged
@@ -59,7 +60,7 @@ async def examine(settings: Settings, *, clock: Clock | None = None) -> list[Fin
     if not database.exists():
         do = "Name the data folder of the server with --data, or make a new database with: tokenward serve"
         return [*findings, Finding("database", "wrong", f"there is none in {settings.data}", do)]
-    findings += [*_files(database), _disk(settings.data, database), _server(database)]
+    findings += [*_files(database), *_left(database), _disk(settings.data, database), _server(database)]
     whole = _whole(database)
     findings.append(whole)
     schema = _schema(database)
@@ -131,6 +132,17 @@ def _files(database: Path) -> Iterator[Finding]:
         yield Finding("write-ahead log", "warning", f"it has grown to {_in_words(size)}", do)
     else:
         yield Finding("write-ahead log", "ok", _in_words(size))
+
+
+def _left(database: Path) -> Iterator[Finding]:
+    for kind, paths in (
+        ("restore", left_by_restores(database)),
+        ("backup", left_by_backups(database.parent)),
+    ):
+        for path in paths:
+            says = f"a {kind} was stopped in the middle and left {path} ({_in_words(path.stat().st_size)})"
+            do = f"Remove it, or let the next {kind} to the same place do that; it is as secret as the database"
+            yield Finding("unfinished copy", "warning", says, do)
 
 
 def _disk(folder: Path, database: Path) -> Finding:

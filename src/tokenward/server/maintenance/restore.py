@@ -8,7 +8,6 @@ calls erased or disabled stays so (`carrying_over`).
 
 import asyncio
 import contextlib
-import os
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from tokenward.server.keyring.starting_over import replace_ring
 from tokenward.server.keyring.wrapping import MasterKey
 from tokenward.server.maintenance.carrying_over import CarriedOver, Since, carry_over, read_since
 from tokenward.server.maintenance.sealing import check_opens_accounts
+from tokenward.server.maintenance.unfinished import unfinished_restore
 from tokenward.server.revocation.log import RevocationLog
 from tokenward.server.services import database_path, load_master_key, publish_seconds
 from tokenward.server.settings import Settings
@@ -32,7 +32,6 @@ from tokenward.server.storage.sqlite_connection import connect, open_read_only
 from tokenward.server.storage.sqlite_copy import (
     CopyProgress,
     copy_database,
-    remove_database,
     sync,
 )
 from tokenward.server.storage.units import Unit
@@ -83,23 +82,22 @@ def restore(
     master_key = load_master_key(settings)
     _check_places(settings, database, backup, force=force)
     lock = FileLock.take(database)
-    fresh = database.with_name(f"{database.name}.{_MARK}-{os.getpid()}")
     try:
-        copy_database(backup, fresh, progress)
-        _check_holds_something(backup, fresh)
-        plan(fresh)
-        migrate(fresh, clock=clock)
-        epoch = max(_epoch_of(fresh), _epoch_of(database)) + 1
-        n, newest_at = asyncio.run(_start_epoch(settings, fresh, master_key, epoch, clock))
-        since = None if as_it_was else read_since(database)
-        carried = None if since is None else asyncio.run(_carry_over(since, fresh, master_key, clock))
-        _make_one_file(fresh)
-        sync(fresh)
-        kept = _set_aside(database, clock)
-        fresh.replace(database)
-        sync(database)
+        with unfinished_restore(database) as fresh:
+            copy_database(backup, fresh, progress)
+            _check_holds_something(backup, fresh)
+            plan(fresh)
+            migrate(fresh, clock=clock)
+            epoch = max(_epoch_of(fresh), _epoch_of(database)) + 1
+            n, newest_at = asyncio.run(_start_epoch(settings, fresh, master_key, epoch, clock))
+            since = None if as_it_was else read_since(database)
+            carried = None if since is None else asyncio.run(_carry_over(since, fresh, master_key, clock))
+            _make_one_file(fresh)
+            sync(fresh)
+            kept = _set_aside(database, clock)
+            fresh.replace(database)
+            sync(database)
     finally:
-        remove_database(fresh)
         lock.release()
     return Restored(epoch, n, newest_at, kept, carried)
 

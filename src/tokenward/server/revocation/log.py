@@ -136,8 +136,8 @@ class RevocationLog:
         return position
 
     async def sweep(self, limit: int) -> int:
-        """Drop records that no living token can match any more, at most `limit` of them from the table; how many."""
+        """Drop records that no living token can match any more, at most `limit` of them; how many left the table."""
         now = int(self._clock.now())
-        self.revoked.drop_expired(now)
+        self.revoked.drop_expired(now, limit=limit)
         unit = Unit("sweep_revocations", (self._storage.revocations.sweep(now=now, limit=limit),))
         return (await self._storage.apply(unit)).counts[0]

@@ -43,6 +43,10 @@ class SessionDirectory:
         self._sessions = sessions
         self._clock = clock
 
+    def ending_by(self, sessions: Sessions) -> "SessionDirectory":
+        """The same, ending sessions through `sessions`."""
+        return SessionDirectory(storage=self._storage, sessions=sessions, clock=self._clock)
+
     async def page(self, *, sub: str | None, after: str | None = None, limit: int = 50) -> SessionPage:
         """At most `limit` (1 to 200) sessions beyond the cursor `after` that have neither ended nor expired.
 

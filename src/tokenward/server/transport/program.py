@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import ssl
@@ -14,6 +15,7 @@ import uvicorn
 
 from tokenward.server.endpoints.draining import Draining
 from tokenward.server.endpoints.telemetry import Log
+from tokenward.server.transport.supervisor import READY, STOPPING, tell_supervisor
 
 _BACKLOG = 1024
 # Together under the 10 s after which supervisors commonly kill.
@@ -72,6 +74,7 @@ class ServerProgram(uvicorn.Server):
         self.started = True
         sys.stdout.write(f"ready {self._url}\n")
         sys.stdout.flush()
+        tell_supervisor(READY, os.environ)
 
     async def _listen(
         self, loop: asyncio.AbstractEventLoop, connection: Callable[[], asyncio.Protocol], one: socket.socket
@@ -92,6 +95,7 @@ class ServerProgram(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Refuse what is new, finish what is in flight, and cut off what does not end in time."""
+        tell_supervisor(STOPPING, os.environ)
         self._draining.begun = True
         await self._wait(lambda: False, self._delay_seconds)
         self._draining.closed = True

@@ -1,6 +1,7 @@
 """`/api/v1/admin/accounts`: find, create, change and delete accounts."""
 
 import re
+from collections.abc import Iterable
 
 import msgspec
 
@@ -8,13 +9,15 @@ from tokenward.server.accounts.accounts import AccountNotFound, Accounts
 from tokenward.server.accounts.administration import AccountSearch, Administration
 from tokenward.server.accounts.erasure import Erasure
 from tokenward.server.endpoints.admin.admins import Admins
-from tokenward.server.endpoints.admin.cursors import encode_cursor, read_cursor
 from tokenward.server.endpoints.api.rendering import receipt, user
 from tokenward.server.endpoints.bodies import read_json
+from tokenward.server.endpoints.cursors import encode_cursor, read_cursor
 from tokenward.server.endpoints.messages import Request, Response, json_response
 from tokenward.server.endpoints.paging import list_response, read_paging
 from tokenward.server.storage.records import AccountRecord
 
+# All of them are listed by `sub`, those that a search finds by login.
+_ALL, _FOUND = "a", "af"
 _SUB = re.compile(r"usr_[A-Za-z0-9_-]{22}")
 
 
@@ -77,11 +80,11 @@ class AdminAccountEndpoints:
         await self._admins.check(request)
         paging = read_paging(request, "search")
         if "search" in paging.filters:
-            login = read_cursor(paging.after, str)
+            login = read_cursor(paging.after, _FOUND, str)
             found, place = await self._search.page(paging.filters["search"], login, paging.limit)
-            return _page(found, place)
-        page = await self._accounts.page(read_cursor(paging.after, str), paging.limit)
-        return _page(page.items, page.next_cursor)
+            return _page(_FOUND, found, place)
+        page = await self._accounts.page(read_cursor(paging.after, _ALL, str), paging.limit)
+        return _page(_ALL, page.items, page.next_cursor)
 
     async def create_account(self, request: Request) -> Response:
         """`POST /api/v1/admin/accounts`: 201 with the account. It is told to nobody: hand the password over."""
@@ -158,5 +161,5 @@ class AdminAccountEndpoints:
         return json_response({"account": administered(account), "revoked_from": n})
 
 
-def _page(accounts: tuple[AccountRecord, ...] | list[AccountRecord], place: str | None) -> Response:
-    return list_response(map(administered, accounts), None if place is None else encode_cursor(place))
+def _page(kind: str, accounts: Iterable[AccountRecord], place: str | None) -> Response:
+    return list_response(map(administered, accounts), None if place is None else encode_cursor(kind, place))

@@ -8,12 +8,13 @@ import msgspec
 from tokenward.errors import InvalidRequest
 from tokenward.server.audit import Audit
 from tokenward.server.endpoints.admin.admins import Admins
-from tokenward.server.endpoints.admin.cursors import Place, encode_cursor, read_cursor
+from tokenward.server.endpoints.cursors import Place, encode_cursor, read_cursor
 from tokenward.server.endpoints.messages import Request, Response
 from tokenward.server.endpoints.paging import list_response, read_paging
 from tokenward.server.storage.interface import AccountStore
 from tokenward.server.storage.records import AuditFilter
 
+_KIND = "e"
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SECONDS = re.compile(r"[0-9]{1,11}")
 
@@ -42,11 +43,11 @@ class AdminAuditEndpoints:
             since=_check_time("since", paging.filters),
             until=_check_time("until", paging.filters),
         )
-        before = read_cursor(paging.after, tuple[Place, Place])
+        before = read_cursor(paging.after, _KIND, tuple[Place, Place])
         rows, place = await self._audit.page(self._accounts, filters, before, paging.limit)
         items = [
             {
-                "id": encode_cursor(record.id),
+                "id": encode_cursor("id", record.id),
                 "at": record.at,
                 "event": record.event,
                 "actor": record.actor,
@@ -58,7 +59,7 @@ class AdminAuditEndpoints:
             }
             for record, personal in rows
         ]
-        return list_response(items, None if place is None else encode_cursor(place))
+        return list_response(items, None if place is None else encode_cursor(_KIND, place))
 
 
 def _check_name(name: str, filters: Mapping[str, str]) -> str | None:

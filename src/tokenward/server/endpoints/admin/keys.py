@@ -2,16 +2,19 @@
 
 import msgspec
 
+from tokenward.server.accounts.administration import as_admin
 from tokenward.server.endpoints.admin.admins import Admins
-from tokenward.server.endpoints.admin.cursors import Place, encode_cursor, read_cursor
 from tokenward.server.endpoints.admin.reasons import DEFAULT_REASON, check_reason
 from tokenward.server.endpoints.bodies import read_json
+from tokenward.server.endpoints.cursors import Place, encode_cursor, read_cursor
 from tokenward.server.endpoints.messages import Request, Response, json_response
 from tokenward.server.endpoints.paging import list_response, read_paging
 from tokenward.server.keyring.impact import KeyImpact
 from tokenward.server.keyring.ring import KeyRing
 from tokenward.server.keyring.rotation import Rotation, UnknownKey
 from tokenward.server.storage.records import KeyRecord
+
+_KIND = "k"
 
 
 class KeyRevocation(msgspec.Struct):
@@ -51,11 +54,11 @@ class AdminKeyEndpoints:
         """
         await self._admins.check(request)
         paging = read_paging(request)
-        before = read_cursor(paging.after, Place)
+        before = read_cursor(paging.after, _KIND, Place)
         older = [one for one in reversed(self._ring.records) if before is None or one.number < before]
         shown = older[: paging.limit]
         more = len(older) > paging.limit
-        return list_response(map(key, shown), encode_cursor(shown[-1].number) if more else None)
+        return list_response(map(key, shown), encode_cursor(_KIND, shown[-1].number) if more else None)
 
     async def rotate_keys(self, request: Request) -> Response:
         """`POST /api/v1/admin/keys/rotate`: hand over to the stand-by keys now. No token and no session is lost.
@@ -64,7 +67,8 @@ class AdminKeyEndpoints:
         revoke that. `done` says in words what was done.
         """
         admin = await self._admins.check(request)
-        return json_response({"done": await self._rotation.rotate_now(admin.sub, request_id=request.id)})
+        rotation = as_admin(self._rotation, admin.sub)
+        return json_response({"done": await rotation.rotate_now(admin.sub, request_id=request.id)})
 
     async def read_impact(self, request: Request) -> Response:
         """`GET /api/v1/admin/keys/{kid}/impact`: what revoking the key would do to whom. Changes nothing.
@@ -93,7 +97,8 @@ class AdminKeyEndpoints:
         admin = await self._admins.check(request)
         reason = check_reason(body.reason)
         kid = self._get_kid(request)
-        n = await self._rotation.revoke(kid, reason=reason, actor=admin.sub, request_id=request.id)
+        rotation = as_admin(self._rotation, admin.sub)
+        n = await rotation.revoke(kid, reason=reason, actor=admin.sub, request_id=request.id)
         return json_response({"kid": kid, "revoked_from": n})
 
     def _get_kid(self, request: Request) -> str:

@@ -9,11 +9,12 @@ import msgspec
 from tokenward.clock import Clock
 from tokenward.errors import InvalidRequest
 from tokenward.server.accounts.accounts import Accounts
+from tokenward.server.accounts.administration import as_admin
 from tokenward.server.audit import Audit
 from tokenward.server.endpoints.admin.admins import Admins
-from tokenward.server.endpoints.admin.cursors import Place, encode_cursor, read_cursor
 from tokenward.server.endpoints.admin.reasons import DEFAULT_REASON, check_reason
 from tokenward.server.endpoints.bodies import read_json
+from tokenward.server.endpoints.cursors import Place, encode_cursor, read_cursor
 from tokenward.server.endpoints.messages import Request, Response, json_response
 from tokenward.server.endpoints.paging import list_response, read_paging
 from tokenward.server.revocation.log import RevocationLog
@@ -21,6 +22,8 @@ from tokenward.server.sessions.directory import SessionDirectory, get_sid
 from tokenward.server.sessions.sessions import Sessions
 from tokenward.server.storage.interface import RevocationStore
 from tokenward.server.storage.records import LoggedRevocation
+
+_KIND = "r"
 
 Scope = Literal["token", "session", "subject", "client", "audience", "all"]
 
@@ -89,12 +92,12 @@ class AdminRevocationEndpoints:
         """
         await self._admins.check(request)
         paging = read_paging(request)
-        before = read_cursor(paging.after, Place)
+        before = read_cursor(paging.after, _KIND, Place)
         now = int(self._clock.now())
         records = await self._store.newest(before, paging.limit + 1, living_at=now)
         shown = records[: paging.limit]
         more = len(records) > paging.limit
-        return list_response(map(revocation, shown), encode_cursor(shown[-1].n) if more else None)
+        return list_response(map(revocation, shown), encode_cursor(_KIND, shown[-1].n) if more else None)
 
     async def revoke(self, request: Request) -> Response:
         """`POST /api/v1/admin/revocations`: revoke. There is no way back.
@@ -112,23 +115,25 @@ class AdminRevocationEndpoints:
         return json_response({"scope": body.scope, "value": body.value, "revoked_from": n})
 
     async def _revoke(self, scope: Scope, value: str, reason: str, actor: str, request_id: str) -> int:
+        # Whoever asks may have lost the role since the look at it; each unit looks again.
+        revocations, sessions = as_admin(self._revocations, actor), as_admin(self._sessions, actor)
         if scope == "session":
-            ended = await self._directory.end(
+            ended = await self._directory.ending_by(sessions).end(
                 get_sid(value), sub=None, actor=actor, reason=reason, request_id=request_id
             )
             return ended.n
         if scope == "subject":
             account = await self._accounts.get(value)
-            ended = await self._sessions.end_all(account, actor=actor, reason=reason, request_id=request_id)
+            ended = await sessions.end_all(account, actor=actor, reason=reason, request_id=request_id)
             return ended.n
         if scope == "all":
-            return await self._revocations.revoke_all(
+            return await revocations.revoke_all(
                 reason=reason, actor=actor, audit=self._audit, request_id=request_id
             )
         by_value: Mapping[str, Callable[..., Awaitable[int]]] = {
-            "token": self._revocations.revoke_token,
-            "client": self._revocations.revoke_client,
-            "audience": self._revocations.revoke_audience,
+            "token": revocations.revoke_token,
+            "client": revocations.revoke_client,
+            "audience": revocations.revoke_audience,
         }
         return await by_value[scope](
             value, reason=reason, actor=actor, audit=self._audit, request_id=request_id

@@ -1,14 +1,18 @@
 """`/api/v1/admin/sessions` and `/api/v1/admin/accounts/{sub}/sessions`: who is signed in where, and ending it."""
 
 from tokenward.server.accounts.accounts import Accounts
+from tokenward.server.accounts.administration import as_admin
 from tokenward.server.endpoints.admin.accounts import get_sub
 from tokenward.server.endpoints.admin.admins import Admins
 from tokenward.server.endpoints.api.rendering import receipt, session
+from tokenward.server.endpoints.cursors import encode_cursor, read_cursor
 from tokenward.server.endpoints.messages import Request, Response
 from tokenward.server.endpoints.paging import Paging, list_response, read_paging
 from tokenward.server.sessions.directory import SessionDirectory, get_sid
 from tokenward.server.sessions.sessions import Sessions
 
+# Which list a cursor is of.
+_EVERYBODY, _OF_ACCOUNT = "s", "sa"
 _REASON = "administrator"
 
 
@@ -26,19 +30,20 @@ class AdminSessionEndpoints:
     async def list_sessions(self, request: Request) -> Response:
         """`GET /api/v1/admin/sessions`: every session that lives; `account` is whose it is."""
         await self._admins.check(request)
-        return await self._page(read_paging(request), None)
+        return await self._page(_EVERYBODY, read_paging(request), None)
 
     async def list_account_sessions(self, request: Request) -> Response:
         """`GET /api/v1/admin/accounts/{sub}/sessions`: the sessions of one account that live."""
         await self._admins.check(request)
         paging = read_paging(request)
         account = await self._accounts.get(get_sub(request))
-        return await self._page(paging, account.sub)
+        return await self._page(_OF_ACCOUNT, paging, account.sub)
 
     async def end_session(self, request: Request) -> Response:
         """`DELETE /api/v1/admin/sessions/{sid}`: end one session, and refuse its access tokens."""
         admin = await self._admins.check(request)
-        ended = await self._directory.end(
+        sessions = as_admin(self._sessions, admin.sub)
+        ended = await self._directory.ending_by(sessions).end(
             get_sid(request.parameters["sid"]),
             sub=None,
             actor=admin.sub,
@@ -51,9 +56,13 @@ class AdminSessionEndpoints:
         """`DELETE /api/v1/admin/accounts/{sub}/sessions`: sign the account out everywhere. It may sign in again."""
         admin = await self._admins.check(request)
         account = await self._accounts.get(get_sub(request))
-        ended = await self._sessions.end_all(account, actor=admin.sub, reason=_REASON, request_id=request.id)
+        ended = await as_admin(self._sessions, admin.sub).end_all(
+            account, actor=admin.sub, reason=_REASON, request_id=request.id
+        )
         return receipt(ended)
 
-    async def _page(self, paging: Paging, sub: str | None) -> Response:
-        page = await self._directory.page(sub=sub, after=paging.after, limit=paging.limit)
-        return list_response(({**session(one), "account": one.sub} for one in page.items), page.next_cursor)
+    async def _page(self, kind: str, paging: Paging, sub: str | None) -> Response:
+        after = read_cursor(paging.after, kind, str)
+        page = await self._directory.page(sub=sub, after=after, limit=paging.limit)
+        place = None if page.next_cursor is None else encode_cursor(kind, page.next_cursor)
+        return list_response(({**session(one), "account": one.sub} for one in page.items), place)

@@ -60,6 +60,7 @@ class AuthEndpoints:
     async def register(self, request: Request) -> Response:
         """`POST /api/v1/auth/register`: 201 with `user`, and no tokens."""
         check_origin(request, self._own_origin)
+        self._login.check_room()
         body = await read_json(request, Registration)
         account = await self._login.register(
             email=body.email,
@@ -74,6 +75,8 @@ class AuthEndpoints:
     async def log_in(self, request: Request) -> Response:
         """`POST /api/v1/auth/login`: tokens, and the user."""
         check_origin(request, self._own_origin)
+        # In a storm of logins nine of ten are refused here, before they cost anything that others would wait for.
+        self._login.check_room()
         body = await read_json_or_form(request, Credentials, ignored=_OAUTH_FORM_FIELDS)
         name = body.email if body.username is None else body.username
         if name is None or (body.email is not None and body.username is not None):

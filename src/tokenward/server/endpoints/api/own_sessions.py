@@ -2,11 +2,15 @@
 
 from tokenward.server.endpoints.api.rendering import receipt, session
 from tokenward.server.endpoints.api.signed_in import SignedIn
+from tokenward.server.endpoints.cursors import encode_cursor, read_cursor
 from tokenward.server.endpoints.messages import Request, Response
 from tokenward.server.endpoints.paging import list_response, read_paging
 from tokenward.server.endpoints.telemetry import Metrics
 from tokenward.server.sessions.directory import SessionDirectory, SessionNotFound, get_sid
 from tokenward.server.sessions.sessions import sid_text
+
+# Which list a cursor is of.
+_KIND = "so"
 
 
 class OwnSessionEndpoints:
@@ -25,9 +29,11 @@ class OwnSessionEndpoints:
         """
         token, account = await self._signed_in.check(request)
         paging = read_paging(request)
-        page = await self._directory.page(sub=account.sub, after=paging.after, limit=paging.limit)
+        after = read_cursor(paging.after, _KIND, str)
+        page = await self._directory.page(sub=account.sub, after=after, limit=paging.limit)
         items = [session(one) | {"current": sid_text(one.sid) == token.sid} for one in page.items]
-        return list_response(items, page.next_cursor)
+        place = None if page.next_cursor is None else encode_cursor(_KIND, page.next_cursor)
+        return list_response(items, place)
 
     async def end_session(self, request: Request) -> Response:
         """`DELETE /api/v1/users/me/sessions/{sid}`: end one of them, by its `id`; the current one as well."""

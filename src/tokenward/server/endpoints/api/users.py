@@ -19,12 +19,16 @@ from tokenward.server.endpoints.api.rendering import (
 )
 from tokenward.server.endpoints.api.signed_in import SignedIn
 from tokenward.server.endpoints.bodies import read_json
+from tokenward.server.endpoints.cursors import encode_cursor, read_cursor
 from tokenward.server.endpoints.messages import Request, Response, json_response
 from tokenward.server.endpoints.paging import list_response, read_paging
 from tokenward.server.endpoints.telemetry import Metrics
 from tokenward.server.login import Login
 from tokenward.server.rate_limit import ChangeThrottle
 from tokenward.server.storage.records import SessionRecord
+
+# Which list a cursor is of.
+_EXPORT = "x"
 
 
 class UserChanges(msgspec.Struct):
@@ -133,8 +137,10 @@ class UserEndpoints:
         """
         _, account = await self._signed_in.check(request)
         paging = read_paging(request)
-        page = await self._export.page(account.sub, after=paging.after, limit=paging.limit)
-        return list_response([_entry(entry, account.sub) for entry in page.items], page.next_cursor)
+        after = read_cursor(paging.after, _EXPORT, str)
+        page = await self._export.page(account.sub, after=after, limit=paging.limit)
+        place = None if page.next_cursor is None else encode_cursor(_EXPORT, page.next_cursor)
+        return list_response([_entry(entry, account.sub) for entry in page.items], place)
 
 
 def _entry(entry: Entry, sub: str) -> dict[str, object]:

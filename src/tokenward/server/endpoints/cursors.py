@@ -16,13 +16,16 @@ Place = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _LONGEST = 1400
 
 
-def encode_cursor(place: object) -> str:
-    """The cursor for a place; `place` is a string, a number or a tuple of them."""
-    return base64url.encode(msgspec.json.encode(place)).decode()
+def encode_cursor(kind: str, place: object) -> str:
+    """The cursor for a place in the list `kind`; `place` is a string, a number or a tuple of them.
+
+    A list has its own `kind`, a letter or two, so that the cursor of one means nothing to another.
+    """
+    return base64url.encode(msgspec.json.encode((kind, place))).decode()
 
 
-def read_cursor(cursor: str | None, place_type: type[T]) -> T | None:
-    """The place of a cursor that came with a request; `None` without one.
+def read_cursor(cursor: str | None, kind: str, place_type: type[T]) -> T | None:
+    """The place of a cursor that came with a request for the list `kind`; `None` without one.
 
     Raises:
         InvalidRequest: it is no cursor of this list.
@@ -32,8 +35,10 @@ def read_cursor(cursor: str | None, place_type: type[T]) -> T | None:
     try:
         if len(cursor) > _LONGEST:
             raise ValueError(cursor[:0])
-        place = msgspec.json.decode(base64url.decode(cursor.encode()), type=place_type)
+        found, place = msgspec.json.decode(base64url.decode(cursor.encode()), type=tuple[str, msgspec.Raw])
+        if found != kind:
+            raise ValueError(found[:0])
+        return msgspec.json.decode(place, type=place_type)
     except (Error, ValueError, msgspec.DecodeError):
         msg = "`cursor` must be the `next_cursor` of an earlier page of the same list."
         raise InvalidRequest(msg, reason="cursor") from None
-    return place
