@@ -15,6 +15,7 @@ from tokenward.server.endpoints.security import HSTS, SECURITY_HEADERS
 from tokenward.server.endpoints.telemetry import Log, Metrics
 from tokenward.server.endpoints.well_known import WellKnownEndpoints
 from tokenward.server.login import FIRST_PARTY_SCOPE
+from tokenward.server.scrape import observe
 from tokenward.server.services import Services
 
 
@@ -23,8 +24,14 @@ def build_door(services: Services, *, log: Log, metrics: Metrics, draining: Drai
     settings = services.settings
     parts = urlsplit(settings.issuer)
     own_origin = f"{parts.scheme}://{parts.netloc}"
+    observe(services, log, metrics)
+    kind = Door
+    if settings.tracing:
+        from tokenward.server.tracing import TracedDoor
+
+        kind = TracedDoor
     signed_in = SignedIn(guard=services.guard, accounts=services.accounts)
-    return Door(
+    return kind(
         routes=routes(
             issuer=settings.issuer,
             auth=AuthEndpoints(
@@ -53,7 +60,6 @@ def build_door(services: Services, *, log: Log, metrics: Metrics, draining: Drai
             operations=OperationsEndpoints(
                 guard=services.guard,
                 ring=services.ring,
-                revocations=services.revocations,
                 metrics=metrics,
                 metrics_networks=settings.metrics_networks,
                 draining=draining or Draining(),

@@ -15,6 +15,7 @@ from tokenward.server.accounts.accounts import Accounts
 from tokenward.server.accounts.password_change import PasswordChange
 from tokenward.server.accounts.password_hasher import InvalidCredentials, PasswordHasher
 from tokenward.server.audit import Audit
+from tokenward.server.observation.outcomes import LoginOutcomes
 from tokenward.server.rate_limit import LoginThrottle, RegistrationThrottle, Taken, network_prefix
 from tokenward.server.sessions.refresh_tokens import InvalidGrant
 from tokenward.server.sessions.sessions import Ended, Origin, Sessions, sid_bytes
@@ -53,7 +54,7 @@ class Caller(NamedTuple):
 
 
 class Login:
-    """The sign-in of the first party."""
+    """The sign-in of the first party. `outcomes` counts how it went."""
 
     def __init__(
         self,
@@ -83,6 +84,7 @@ class Login:
         self._clock = clock
         self._audience = audience
         self._registration_open = registration_open
+        self.outcomes = LoginOutcomes()
 
     def check_room(self) -> None:
         """Refuse at once what would have to wait for too many others: to be asked before a request is even read.
@@ -100,18 +102,19 @@ class Login:
         Raises:
             RegistrationClosed, RateLimited, and what `Accounts.create` raises.
         """
-        if not self._registration_open:
-            raise RegistrationClosed
-        self._hasher.check_room()
-        await self._registration_throttle.take(caller.address)
-        return await self._accounts.create(
-            email=email,
-            username=username,
-            name=name,
-            password=password,
-            actor="",
-            request_id=caller.request_id,
-        )
+        with self.outcomes.registering():
+            if not self._registration_open:
+                raise RegistrationClosed
+            self._hasher.check_room()
+            await self._registration_throttle.take(caller.address)
+            return await self._accounts.create(
+                email=email,
+                username=username,
+                name=name,
+                password=password,
+                actor="",
+                request_id=caller.request_id,
+            )
 
     async def log_in(
         self, name: str, password: str, *, caller: Caller
@@ -125,12 +128,13 @@ class Login:
             Overloaded, RateLimited: nothing was verified, and nothing is held against anybody.
             InvalidCredentials: the same in answer and time for a wrong password, an unknown name, a disabled account.
         """
-        self._hasher.check_room()
-        taken = await self._login_throttle.take(name, caller.address)
-        try:
-            return await self._verify_and_start(name, password, taken, caller)
-        finally:
-            self._login_throttle.release(taken)
+        with self.outcomes.signing_in():
+            self._hasher.check_room()
+            taken = await self._login_throttle.take(name, caller.address)
+            try:
+                return await self._verify_and_start(name, password, taken, caller)
+            finally:
+                self._login_throttle.release(taken)
 
     async def _verify_and_start(
         self, name: str, password: str, taken: Taken, caller: Caller
@@ -167,9 +171,14 @@ class Login:
         Raises:
             InvalidGrant: it is not accepted.
         """
-        refreshed = await self._sessions.refresh(
-            refresh_token, client_id=FIRST_PARTY, origin=caller.origin, request_id=caller.request_id
-        )
+        try:
+            refreshed = await self._sessions.refresh(
+                refresh_token, client_id=FIRST_PARTY, origin=caller.origin, request_id=caller.request_id
+            )
+        except Error as error:
+            self.outcomes.refresh_refused(error)
+            raise
+        self.outcomes.refreshed(retried=refreshed.retried)
         return self._token_issuer.issue(refreshed), refreshed.retried
 
     async def log_out(self, token: AccessToken, *, caller: Caller) -> Ended:

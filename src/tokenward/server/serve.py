@@ -66,9 +66,24 @@ def _certificate(settings: Settings) -> ServedCertificate | None:
     return ServedCertificate(settings.tls_cert, settings.tls_key, host=host, clock=SystemClock())
 
 
+def _open_log(services: Services) -> Log:
+    if not services.settings.tracing:
+        return Log(services.clock)
+    from tokenward.server.tracing import TracedLog, goes_nowhere
+
+    log = TracedLog(services.clock)
+    if goes_nowhere():
+        log.event(
+            "tracing_goes_nowhere",
+            level="warning",
+            message="no OpenTelemetry SDK was set up: start the server with opentelemetry-instrument",
+        )
+    return log
+
+
 async def _serve(settings: Settings, listeners: Listeners, certificate: ServedCertificate | None) -> None:
     async with open_services(settings, serving=True) as services:
-        log, metrics, draining = Log(services.clock), Metrics(), Draining()
+        log, metrics, draining = _open_log(services), Metrics(), Draining()
         logging.basicConfig(handlers=[LibraryHandler(log, services.clock)], level=logging.WARNING, force=True)
         if settings.dev:
             await _introduce(services)
@@ -85,6 +100,7 @@ async def _serve(settings: Settings, listeners: Listeners, certificate: ServedCe
                 head_timeout_seconds=settings.header_timeout_seconds,
                 body_timeout_seconds=settings.body_timeout_seconds,
                 draining=draining,
+                counts=metrics.connections,
             ),
             ws="none",
             lifespan="off",

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tokenward.clock import Clock, SystemClock
@@ -28,7 +29,7 @@ from tokenward.server.sessions.sessions import RefreshPolicy, Sessions
 from tokenward.server.settings import Settings
 from tokenward.server.storage.interface import Storage
 from tokenward.server.storage.migrate import check_migrated, known_migrations, migrate, plan
-from tokenward.server.storage.sqlite import open_sqlite
+from tokenward.server.storage.sqlite import SQLiteStorage, open_sqlite
 from tokenward.server.token_issuer import TokenIssuer
 from tokenward.tokens.access_token import AccessToken
 from tokenward.tokens.verifier import TokenVerifier
@@ -71,6 +72,8 @@ class Services:
     change_throttle: ChangeThrottle
     verifier: TokenVerifier[AccessToken]
     guard: BearerGuard
+    hasher: PasswordHasher
+    token_issuer: TokenIssuer
 
 
 def database_path(settings: Settings) -> Path:
@@ -166,20 +169,23 @@ async def open_services(
     if not create and not database_path(settings).exists():
         msg = f"There is no database in {settings.data}. Name the data folder of the server with --data."
         raise ConfigurationError(msg)
+    # A command that runs beside a server traces nothing.
+    kinds = _kinds(settings) if serving else _Kinds()
     # Before the folder is made: a server that cannot start leaves nothing behind. Under `dev` the key lies in it.
     master_key = None if settings.dev else load_master_key(settings)
     prepare_data(settings)
     master_key = master_key or load_master_key(settings)
-    storage = await open_sqlite(database_path(settings), exclusive=serving)
+    storage = await open_sqlite(database_path(settings), exclusive=serving, clock=clock, kind=kinds.storage)
     hasher = None
     try:
-        hasher = PasswordHasher(
+        hasher = kinds.hasher(
             memory_kib=settings.argon2_memory_kib,
             time_cost=settings.argon2_time_cost,
             processes=settings.argon2_processes,
             waiting_for_each=settings.password_queue,
+            clock=clock,
         )
-        services = _build(settings, clock, storage, master_key, hasher)
+        services = _build(settings, clock, storage, master_key, hasher, kinds.token_issuer)
         await services.ring.catch_up(await storage.position())
         await check_clock(services)
         if serving:
@@ -194,7 +200,12 @@ async def open_services(
 
 
 def _build(
-    settings: Settings, clock: Clock, storage: Storage, master_key: MasterKey, hasher: PasswordHasher
+    settings: Settings,
+    clock: Clock,
+    storage: Storage,
+    master_key: MasterKey,
+    hasher: PasswordHasher,
+    issuer_kind: type[TokenIssuer],
 ) -> Services:
     audit = Audit(storage.audit, master_key)
     ring = KeyRing(storage.keys, master_key)
@@ -255,6 +266,12 @@ def _build(
         network=Limit(settings.login_network_burst, settings.login_network_refill_seconds),
     )
     change_throttle = ChangeThrottle(storage, clock)
+    token_issuer = issuer_kind(
+        issuer=settings.issuer,
+        ring=ring,
+        algorithm=settings.access_token_algorithm,
+        access_token_seconds=settings.access_token_seconds,
+    )
     login = Login(
         storage=storage,
         accounts=accounts,
@@ -275,12 +292,7 @@ def _build(
             audit=audit,
             clock=clock,
         ),
-        token_issuer=TokenIssuer(
-            issuer=settings.issuer,
-            ring=ring,
-            algorithm=settings.access_token_algorithm,
-            access_token_seconds=settings.access_token_seconds,
-        ),
+        token_issuer=token_issuer,
         audit=audit,
         clock=clock,
         audience=settings.audience,
@@ -304,7 +316,35 @@ def _build(
         change_throttle=change_throttle,
         verifier=verifier,
         guard=BearerGuard(verifier=verifier, ring=ring, revocations=revocations),
+        hasher=hasher,
+        token_issuer=token_issuer,
     )
+
+
+class _Kinds(NamedTuple):
+    """What is made of what takes long: the plain kinds, or those that trace it."""
+
+    storage: type[SQLiteStorage] = SQLiteStorage
+    hasher: type[PasswordHasher] = PasswordHasher
+    token_issuer: type[TokenIssuer] = TokenIssuer
+
+
+def _kinds(settings: Settings) -> _Kinds:
+    """What a server is made of.
+
+    Raises:
+        ConfigurationError: it is to trace, and OpenTelemetry is not installed.
+    """
+    if not settings.tracing:
+        return _Kinds()
+    try:
+        from tokenward.server.tracing import TracedHasher, TracedStorage, TracedTokenIssuer
+    except ImportError as error:
+        if not (error.name or "").startswith("opentelemetry"):
+            raise
+        msg = "tracing = true needs OpenTelemetry; install it with: pip install 'tokenward[telemetry]'"
+        raise ConfigurationError(msg) from None
+    return _Kinds(TracedStorage, TracedHasher, TracedTokenIssuer)
 
 
 async def check_clock(services: Services) -> None:

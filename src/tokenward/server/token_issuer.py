@@ -14,6 +14,9 @@ from tokenward.server.keyring.ring import KeyRing
 from tokenward.server.sessions.sessions import Refreshed, sid_text
 from tokenward.tokens.access_token import encode_access_token
 
+# Those that access tokens can be signed with; each is counted from zero.
+ALGORITHMS = ("ES256", "RS256", "HS256", "Ed25519")
+
 
 class TokenResponse(NamedTuple):
     """What the client gets; `expires_in` in seconds, `sub` for whoever renders the user beside it."""
@@ -26,13 +29,17 @@ class TokenResponse(NamedTuple):
 
 
 class TokenIssuer:
-    """Issues access tokens for living sessions, signed by the ring's active key of `algorithm`."""
+    """Issues access tokens for living sessions, signed by the ring's active key of `algorithm`.
+
+    `issued` counts them by the algorithm that signed them.
+    """
 
     def __init__(self, *, issuer: str, ring: KeyRing, algorithm: str, access_token_seconds: int) -> None:
         self._issuer = issuer
         self._ring = ring
         self._algorithm = algorithm
         self._access_token_seconds = access_token_seconds
+        self.issued = dict.fromkeys(ALGORITHMS, 0)
 
     def issue(self, refreshed: Refreshed) -> TokenResponse:
         """A token response for a session that was just started or refreshed.
@@ -58,7 +65,9 @@ class TokenIssuer:
             "roles": refreshed.roles,
             "rsq": refreshed.rsq,
         }
-        token = encode_access_token(claims, self._ring.signing_key(self._algorithm))
+        key = self._ring.signing_key(self._algorithm)
+        token = encode_access_token(claims, key)
+        self.issued[key.alg] += 1
         return TokenResponse(
             token, expires_at - refreshed.at, refreshed.refresh_token, session.scope, session.sub
         )

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from tokenward.errors import Error
 from tokenward.server.endpoints.telemetry import Log, Metrics
+from tokenward.server.observation.metrics import UpkeepTask
 from tokenward.server.revocation.log import DROP_MARGIN_SECONDS, LONGEST_TOKEN_SECONDS
 from tokenward.server.services import Services
 from tokenward.server.storage.units import Unit
@@ -14,6 +15,7 @@ _SWEEP_EVERY_SECONDS = 30.0
 _SWEEP_ROWS = 500
 _DAY_SECONDS = 86_400
 _SET_BACK_SECONDS = 5.0
+_TASKS = ("watch_clock", "rotate_keys", "maintain_storage", "sweep")
 
 
 class Upkeep:
@@ -26,6 +28,9 @@ class Upkeep:
         self._swept_at = services.clock.monotonic()
         self._more = False
         self._wall = services.clock.now() - services.clock.monotonic()
+        self._tasks = metrics.upkeep
+        for name in _TASKS:
+            self._tasks[name] = UpkeepTask(services.clock.now())
 
     async def run(self) -> None:
         """Go on until cancelled. A step that fails is logged and tried again with the next round."""
@@ -46,9 +51,12 @@ class Upkeep:
         try:
             await step()
         except Error as error:
+            self._tasks[name].failures += 1
             self._log.event(
                 "upkeep_failed", level="error", step=name, reason=error.reason or error.description
             )
+        else:
+            self._tasks[name].succeeded_at = self._services.clock.now()
 
     async def watch_clock(self) -> None:
         """Say it once and loudly when the wall clock is set back, since expiry is judged by it."""
@@ -57,6 +65,7 @@ class Upkeep:
             # It may be put right soon, and what was swept meanwhile would be missing: revocations, say, whose tokens
             # only seemed to have expired. So nothing is swept until no token of before can be alive.
             self._swept_at = self._services.clock.monotonic() + LONGEST_TOKEN_SECONDS + DROP_MARGIN_SECONDS
+            self._metrics.count_event("clock.set_forward")
             self._log.event("clock.set_forward", level="warning", seconds=round(wall - self._wall))
         if wall < self._wall - _SET_BACK_SECONDS:
             self._metrics.count_event("clock.set_back")

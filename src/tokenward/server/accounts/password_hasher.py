@@ -19,8 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tokenward.clock import Clock, SystemClock
 from tokenward.errors import ConfigurationError, Error
 from tokenward.protocol.errors import INVALID_CREDENTIALS, OVERLOADED
+from tokenward.server.observation.histogram import Histogram
 
 # OWASP's first choice for Argon2id with one lane. More lanes would not slow an attacker, who has cores
 # enough.
@@ -35,6 +37,7 @@ _MOST_TRIES = 2
 _PROGRAM = Path(__file__).with_name("hashing_process.py")
 # About what one hash takes with the default parameters; only for telling a client when to come back.
 _SECONDS_A_HASH = 0.03
+_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 Answer = dict[str, Any]
 
@@ -69,11 +72,27 @@ class Verified(NamedTuple):
     needs_rehash: bool
 
 
-class _Job(NamedTuple):
-    """A request, and who waits for its answer."""
+class HasherMeasures:
+    """How long passwords waited for a process and how long they were hashed, in seconds; `refused`: had no room."""
 
-    line: bytes
-    done: asyncio.Future[Answer]
+    __slots__ = ("hashed", "refused", "waited")
+
+    def __init__(self) -> None:
+        self.waited = Histogram(_SECONDS)
+        self.hashed = Histogram(_SECONDS)
+        self.refused = 0
+
+
+class _Job:
+    """A request, and who waits for its answer. Times are those of the monotonic clock, in seconds."""
+
+    __slots__ = ("asked_at", "done", "line", "started_at")
+
+    def __init__(self, line: bytes, done: asyncio.Future[Answer], asked_at: float) -> None:
+        self.line = line
+        self.done = done
+        self.asked_at = asked_at
+        self.started_at = asked_at
 
     def answer(self, answer: Answer) -> None:
         if not self.done.done():  # The caller may have been cancelled.
@@ -89,6 +108,7 @@ class PasswordHasher:
 
     `processes` is the number of processes, 0 one for each core this process may use; `waiting_for_each` is how many
     passwords may wait for each of them. Belongs to one event loop. Must be closed, or its processes stay.
+    `room` is how many passwords it takes at once, waiting ones included, and `measures` how long they took.
     """
 
     def __init__(
@@ -98,6 +118,7 @@ class PasswordHasher:
         time_cost: int = DEFAULT_TIME_COST,
         processes: int = 0,
         waiting_for_each: int = DEFAULT_WAITING_FOR_EACH,
+        clock: Clock | None = None,
     ) -> None:
         if memory_kib < 8 * _LANES or time_cost < 1 or processes < 0 or waiting_for_each < 0:
             msg = "Argon2id needs at least 8 KiB and a time cost of 1; processes and queue cannot be negative"
@@ -105,7 +126,9 @@ class PasswordHasher:
         self._memory_kib = memory_kib
         self._time_cost = time_cost
         self._process_count = processes or _cores()
-        self._room = self._process_count * (1 + waiting_for_each)
+        self.room = self._process_count * (1 + waiting_for_each)
+        self.measures = HasherMeasures()
+        self._monotonic = (clock or SystemClock()).monotonic
         self._closed = False
         self._waiting: deque[_Job] = deque()
         self._idle: list[_HashingProcess] = []
@@ -118,7 +141,8 @@ class PasswordHasher:
         Raises:
             Overloaded: no more passwords are taken now.
         """
-        if self._closed or self.unfinished >= self._room:
+        if self._closed or self.unfinished >= self.room:
+            self.measures.refused += 1
             raise self._overloaded()
 
     @property
@@ -187,7 +211,7 @@ class PasswordHasher:
     async def _ask(self, request: Answer) -> Answer:
         self.check_room()
         line = json.dumps(request).encode() + b"\n"
-        job = _Job(line, asyncio.get_running_loop().create_future())
+        job = _Job(line, asyncio.get_running_loop().create_future(), self._monotonic())
         self._waiting.append(job)
         if not self._idle and len(self._processes) < self._process_count:
             process = _HashingProcess(self._next)
@@ -195,7 +219,13 @@ class PasswordHasher:
             self._idle.append(process)
         if self._idle:
             self._next(self._idle.pop())
-        return await job.done
+        answer = await job.done
+        self._note(job.started_at - job.asked_at, self._monotonic() - job.started_at)
+        return answer
+
+    def _note(self, waited: float, hashed: float) -> None:
+        self.measures.waited.observe(waited)
+        self.measures.hashed.observe(hashed)
 
     def _next(self, process: "_HashingProcess") -> None:
         """Give a process that has nothing to do the next password of somebody who still waits."""
@@ -203,6 +233,7 @@ class PasswordHasher:
             job = self._waiting.popleft()
             # The caller may have been cancelled meanwhile; then its hash is never computed.
             if not job.done.done():
+                job.started_at = self._monotonic()
                 process.start(job)
                 return
         self._idle.append(process)
@@ -210,7 +241,7 @@ class PasswordHasher:
     def _overloaded(self) -> Overloaded:
         if self._closed:
             return Overloaded(1, reason="the password hasher is closed")
-        seconds = self._room * _SECONDS_A_HASH * self._cost_ratio() / self._process_count
+        seconds = self.room * _SECONDS_A_HASH * self._cost_ratio() / self._process_count
         return Overloaded(max(1, math.ceil(seconds)), reason=f"{self.unfinished} passwords are waiting")
 
     def _cost_ratio(self) -> float:

@@ -16,6 +16,7 @@ from tokenward.protocol.errors import HEADERS_TOO_LARGE, INVALID_REQUEST, REQUES
 from tokenward.server.endpoints.client_address import UNIX_PEER
 from tokenward.server.endpoints.draining import Draining
 from tokenward.server.endpoints.messages import Send
+from tokenward.server.observation.metrics import ConnectionCounts
 
 # A body that is still to come when the server stops gets this long, and its answer the rest of the drain.
 _LAST_BODY_SECONDS = 5.0
@@ -82,6 +83,7 @@ class LimitedConnection(HttpToolsProtocol):
     head_timeout_seconds: ClassVar[float]
     body_timeout_seconds: ClassVar[float]
     draining: ClassVar[Draining]
+    counts: ClassVar[ConnectionCounts]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -94,6 +96,7 @@ class LimitedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock for the first request head."""
         super().connection_made(transport)
+        self.counts.open += 1
         self._one_write = _OneWrite(transport)
         # It has all that a transport has, by delegation.
         self.transport = self._one_write  # type: ignore[assignment]
@@ -108,6 +111,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
+        self.counts.open -= 1
         self._awaited = None
         self._set_timer()
         super().connection_lost(exc)
@@ -120,6 +124,7 @@ class LimitedConnection(HttpToolsProtocol):
             # The parser keeps a header to itself until it is complete, so an endless one is counted here.
             self._head_bytes += self._new_bytes
             if self._head_bytes > self.max_head_bytes:
+                self.counts.refused["head_too_large"] += 1
                 self._refuse(431, "Request Header Fields Too Large", HEADERS_TOO_LARGE, self._too_large())
         if self._awaited is not self._timed:
             self._set_timer()
@@ -153,6 +158,7 @@ class LimitedConnection(HttpToolsProtocol):
         if refusal is None:
             super().on_headers_complete()
             return
+        self.counts.refused["head_too_large"] += 1
         application = self.app
         self.app = refusal
         super().on_headers_complete()
@@ -193,6 +199,7 @@ class LimitedConnection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """What cannot be parsed as HTTP is told so in the form that all our errors have."""
         del msg
+        self.counts.refused["malformed"] += 1
         self._refuse(
             400,
             "Bad Request",
@@ -231,8 +238,10 @@ class LimitedConnection(HttpToolsProtocol):
         self._timer = None
         if awaited is _Awaited.HEAD and self._head_bytes == 0:
             # Nothing was asked, so nothing is answered: browsers open connections ahead of need.
+            self.counts.refused["silent"] += 1
             self.transport.close()
             return
+        self.counts.refused[f"{awaited.value}_timeout"] += 1
         detail = f"The {awaited.value} of the request did not arrive within {seconds:g} seconds. Send it in one go."
         self._refuse(408, "Request Timeout", REQUEST_TIMEOUT, detail)
 
@@ -263,10 +272,11 @@ def limited(
     head_timeout_seconds: float,
     body_timeout_seconds: float,
     draining: Draining | None = None,
+    counts: ConnectionCounts | None = None,
 ) -> type[LimitedConnection]:
     """The connection class with these limits, for the server program to make connections of.
 
-    `draining` is what tells connections that the server stops.
+    `draining` is what tells connections that the server stops; `counts` is where they are counted.
     """
     return type(
         "LimitedConnection",
@@ -276,5 +286,6 @@ def limited(
             "head_timeout_seconds": head_timeout_seconds,
             "body_timeout_seconds": body_timeout_seconds,
             "draining": draining or Draining(),
+            "counts": counts or ConnectionCounts(),
         },
     )

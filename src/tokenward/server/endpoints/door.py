@@ -13,6 +13,7 @@ from tokenward.protocol.errors import (
     INVALID_CREDENTIALS,
     INVALID_GRANT,
     INVALID_TOKEN,
+    MISSING_TOKEN,
     OVERLOADED,
     RATE_LIMITED,
 )
@@ -31,6 +32,7 @@ from tokenward.server.endpoints.messages import (
 from tokenward.server.endpoints.paths import Paths
 from tokenward.server.endpoints.security import check_no_secret_in_query
 from tokenward.server.endpoints.telemetry import Log, Metrics
+from tokenward.server.observation.events import Event, class_of_refused_token
 
 Routes: TypeAlias = Mapping[str, Mapping[str, Handler]]
 
@@ -41,7 +43,11 @@ _SECURITY_CODES = frozenset(
 
 # Reasons that an operator must see whatever the caller is told: a copied token was used; the database lost commits; a
 # proxy passes on addresses that cannot be read.
-_ALARMS = {"session.reuse_detected": "warning", "storage.rolled_back": "error", UNREADABLE: "warning"}
+_ALARMS: Mapping[str, tuple[Event, str]] = {
+    "session.reuse_detected": ("session.reuse_detected", "warning"),
+    "storage.rolled_back": ("storage.rolled_back", "error"),
+    UNREADABLE: ("proxy.address_unreadable", "warning"),
+}
 
 
 class DoorPolicy(NamedTuple):
@@ -86,9 +92,16 @@ class Door:
         route, methods = "(unknown)", None
         if match is not None:
             route, methods, request.parameters = match
-        response = await self._answer(request, methods, route)
-        if response is None:
-            return
+        self._metrics.in_flight += 1
+        try:
+            response = await self._answer(request, methods, route)
+            if response is not None:
+                await self._send(send, response, request_id)
+                self._tell(request, route, response.status, self._clock.monotonic() - started)
+        finally:
+            self._metrics.in_flight -= 1
+
+    async def _send(self, send: Send, response: Response, request_id: str) -> None:
         body = response.body
         headers = [
             *self._policy.headers,
@@ -101,7 +114,6 @@ class Door:
             headers.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-        self._tell(request, route, response.status, self._clock.monotonic() - started)
 
     async def _answer(
         self, request: Request, methods: Mapping[str, Handler] | None, route: str
@@ -123,6 +135,7 @@ class Door:
         except Exception as error:  # noqa: BLE001 - the one door: whatever it was, the client gets an answer
             # The message of a foreign exception may hold what a client sent; its kind and place do not.
             place = traceback.extract_tb(error.__traceback__)[-1]
+            self._metrics.count_error(ServerError.code)
             self._log.event(
                 "error",
                 level="error",
@@ -134,19 +147,21 @@ class Door:
             return problem(ServerError(), request.id)
 
     def _log_refusal(self, request: Request, route: str, error: Error) -> None:
-        level = _ALARMS.get(error.reason)
-        if level is None and error.code not in _SECURITY_CODES and error.status < 500:
+        self._metrics.count_error(error.code)
+        if error.code in (INVALID_TOKEN, MISSING_TOKEN):
+            self._metrics.count_token_refused(class_of_refused_token(error))
+        event, level = _ALARMS.get(error.reason, (None, None))
+        if event is not None:
+            self._metrics.count_event(event)
+        elif error.code not in _SECURITY_CODES and error.status < 500:
             return
-        if level is not None:
-            self._metrics.count_event(error.reason)
-        self._metrics.count_event(error.code)
         if error.code == OVERLOADED:
             # A storm is refused hundreds of times a second: one line a second tells it, and the counter how often.
             if self._clock.monotonic() < self._overload_told_until:
                 return
             self._overload_told_until = self._clock.monotonic() + 1
         self._log.event(
-            "refused" if level is None else error.reason,
+            event or "refused",
             level=level or ("error" if error.status >= 500 else "info"),
             code=error.code,
             reason=error.reason,

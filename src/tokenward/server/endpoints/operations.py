@@ -10,7 +10,6 @@ from tokenward.server.endpoints.messages import NO_STORE, Request, Response, jso
 from tokenward.server.endpoints.security import BearerGuard, is_within
 from tokenward.server.endpoints.telemetry import Metrics
 from tokenward.server.keyring.ring import KeyRing
-from tokenward.server.revocation.log import RevocationLog
 
 
 class ShuttingDown(Error):
@@ -29,14 +28,12 @@ class OperationsEndpoints:
         *,
         guard: BearerGuard,
         ring: KeyRing,
-        revocations: RevocationLog,
         metrics: Metrics,
         metrics_networks: tuple[IPv4Network | IPv6Network, ...],
         draining: Draining,
     ) -> None:
         self._guard = guard
         self._ring = ring
-        self._revocations = revocations
         self._metrics = metrics
         self._metrics_networks = metrics_networks
         self._draining = draining
@@ -54,20 +51,27 @@ class OperationsEndpoints:
         if self._draining.begun:
             # No failure, so not one that is raised and logged at each look.
             return problem(ShuttingDown(), request.id)
+        await self._check_ready()
+        return json_response({"status": "ready"})
+
+    async def _check_ready(self) -> None:
         await self._guard.catch_up()
         self._ring.active_refresh_key()
         self._ring.signing_key("")
-        return json_response({"status": "ready"})
 
     async def metrics(self, request: Request) -> Response:
-        """Prometheus exposition, for the networks in the settings only; elsewhere there is nothing here."""
+        """Prometheus exposition, for the networks in the settings only; elsewhere there is nothing here.
+
+        OpenMetrics for an `Accept` header that names it, else the text format. Answered also when nothing else is:
+        then `tokenward_ready` is 0.
+        """
         if not is_within(request.address, self._metrics_networks):
             raise NotFound
-        self._metrics.set_gauge(
-            "revocation_head", "Number of the newest revocation record.", self._revocations.revoked.applied
-        )
-        self._metrics.set_gauge(
-            "revocation_records", "Revocation records held in memory.", len(self._revocations.revoked)
-        )
-        content_type, text = self._metrics.exposition()
+        ready = not self._draining.begun
+        try:
+            await self._check_ready()
+        except Error:
+            ready = False
+        self._metrics.set_gauge("ready", "Whether /readyz says that it should be sent requests.", ready)
+        content_type, text = self._metrics.exposition(request.header(b"accept"))
         return Response(200, text, content_type, NO_STORE)

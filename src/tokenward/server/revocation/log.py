@@ -4,6 +4,7 @@ from tokenward.clock import Clock
 from tokenward.errors import Error
 from tokenward.protocol.errors import NOT_FOUND
 from tokenward.server.audit import Audit
+from tokenward.server.observation.events import SCOPES
 from tokenward.server.storage.interface import Position, Storage
 from tokenward.server.storage.units import Change, Unit
 from tokenward.tokens.revocation_set import RevocationSet
@@ -30,11 +31,13 @@ class RevocationLog:
     """Writes revocation records, and keeps the set that this server's own verifier asks.
 
     `revoked` is that set. It is complete as of the last `catch_up`, which costs one look at the storage when
-    nothing was written meanwhile, by this process or by a command in another one.
+    nothing was written meanwhile, by this process or by a command in another one. `seen` counts by scope
+    what was written since the first call, whoever wrote it.
     """
 
     def __init__(self, storage: Storage, clock: Clock) -> None:
         self.revoked = RevocationSet()
+        self.seen = dict.fromkeys(SCOPES, 0)
         self._storage = storage
         self._clock = clock
         self._seen: Position | None = None
@@ -132,6 +135,9 @@ class RevocationLog:
                 if not records:
                     self.revoked.applied = position.n
                 self.revoked.apply(records)
+                if self._seen is not None:
+                    for record in records:
+                        self.seen[record.scope] += 1
             self._seen = position
         return position
 

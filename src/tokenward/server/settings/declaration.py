@@ -302,6 +302,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     slow_request_ms: Annotated[
         int, About("A request that takes longer is logged even so.", 1, 600000, "milliseconds")
     ] = 500
+    tracing: Annotated[
+        bool,
+        About(
+            "Whether requests are traced with OpenTelemetry, which must be installed (`tokenward[telemetry]`). Where "
+            "traces go is said to OpenTelemetry itself."
+        ),
+    ] = False
     audit_retention_days: Annotated[int, About("How long audit rows are kept.", 1, 36500, "days")] = 400
 
     def __repr__(self) -> str:

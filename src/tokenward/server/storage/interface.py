@@ -12,6 +12,7 @@ from tokenward.server.storage.accounts import AccountStore
 from tokenward.server.storage.audit import AuditStore
 from tokenward.server.storage.clients import ClientStore
 from tokenward.server.storage.keys import KeyStore
+from tokenward.server.storage.measures import StorageMeasures, StorageSizes
 from tokenward.server.storage.rate_limits import RateLimitStore
 from tokenward.server.storage.records import Position
 from tokenward.server.storage.revocations import RevocationStore
@@ -30,6 +31,8 @@ __all__ = [
     "RevocationStore",
     "SessionStore",
     "Storage",
+    "StorageMeasures",
+    "StorageSizes",
     "Unit",
 ]
 
@@ -70,6 +73,19 @@ class Storage(Protocol):
     @property
     def rate_limits(self) -> RateLimitStore:
         """Leaky buckets, and the origins that signed in before."""
+        ...
+
+    @property
+    def measures(self) -> StorageMeasures:
+        """How the commits went since this was opened."""
+        ...
+
+    def sizes(self) -> StorageSizes:
+        """How large it is, and how much room is left.
+
+        Raises:
+            OSError: it cannot be seen now.
+        """
         ...
 
     async def apply(self, unit: Unit) -> Outcome:

@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 
+from tokenward.clock import Clock
 from tokenward.errors import StorageUnavailable
 from tokenward.server.storage.accounts import AccountStore
 from tokenward.server.storage.audit import AuditStore
 from tokenward.server.storage.clients import ClientStore
 from tokenward.server.storage.file_lock import FileLock
 from tokenward.server.storage.keys import KeyStore
+from tokenward.server.storage.measures import StorageMeasures, StorageSizes
 from tokenward.server.storage.migrate import check_migrated
 from tokenward.server.storage.rate_limits import RateLimitStore
 from tokenward.server.storage.records import Position
@@ -45,6 +48,21 @@ class SQLiteStorage:
         self.revocations = RevocationStore(reader)
         self.audit = AuditStore(reader)
         self.rate_limits = RateLimitStore(reader)
+
+    @property
+    def measures(self) -> StorageMeasures:
+        """See `Storage.measures`."""
+        return self._writer.measures
+
+    def sizes(self) -> StorageSizes:
+        """See `Storage.sizes`."""
+        log = self._path.with_name(self._path.name + "-wal")
+        disk = os.statvfs(self._path)
+        return StorageSizes(
+            self._path.stat().st_size,
+            log.stat().st_size if log.exists() else 0,
+            disk.f_bavail * disk.f_frsize,
+        )
 
     async def apply(self, unit: Unit) -> Outcome:
         """See `Storage.apply`."""
@@ -95,8 +113,12 @@ class SQLiteStorage:
             self._lock.release()
 
 
-async def open_sqlite(path: Path, *, exclusive: bool) -> SQLiteStorage:
+async def open_sqlite(
+    path: Path, *, exclusive: bool, clock: Clock | None = None, kind: type[SQLiteStorage] = SQLiteStorage
+) -> SQLiteStorage:
     """Open a migrated database. Belongs to the running event loop and its thread. Applies no migration.
+
+    `clock` measures how long commits take; `kind` is what is made, for one that traces them.
 
     `exclusive=True` is for the one process that serves: it holds `<path>.lock` until it is closed or dies.
     Commands open with `exclusive=False`, beside a server, and must write in short units.
@@ -124,5 +146,5 @@ async def open_sqlite(path: Path, *, exclusive: bool) -> SQLiteStorage:
                 reading.close()
             if lock is not None:
                 lock.release()
-    writer = SQLiteWriter(writing, asyncio.get_running_loop())
-    return SQLiteStorage(path, SQLiteReader(reading), writer, lock)
+    writer = SQLiteWriter(writing, asyncio.get_running_loop(), clock)
+    return kind(path, SQLiteReader(reading), writer, lock)

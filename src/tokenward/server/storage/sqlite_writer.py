@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
+from tokenward.clock import Clock, SystemClock
 from tokenward.errors import Error, StorageUnavailable
+from tokenward.server.storage.measures import StorageMeasures
 from tokenward.server.storage.queries import STATEMENTS
 from tokenward.server.storage.sqlite_connection import unavailable
 from tokenward.server.storage.units import Change, Outcome, Row, Unit
@@ -58,16 +60,23 @@ class _RefusedError(Exception):
 class SQLiteWriter:
     """Applies units on a connection of its own, in a thread of its own.
 
-    `groups` counts the commits.
+    `groups` counts the commits, `measures` tells more of them.
     """
 
-    def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock | None = None,
+    ) -> None:
         self._connection = connection
         self._execute = connection.cursor().execute
         self._loop = loop
         self._queue: SimpleQueue[list[_Job] | None] = SimpleQueue()
         self._submitted: list[_Job] = []
         self.groups = 0
+        self.measures = StorageMeasures()
+        self._monotonic = (clock or SystemClock()).monotonic
         self._closing = False
         self._closed = loop.create_future()
         self._thread = threading.Thread(target=self._run, name="tokenward-writer", daemon=True)
@@ -83,6 +92,7 @@ class SQLiteWriter:
             raise StorageUnavailable(reason="the storage is closed")
         done: asyncio.Future[Outcome] = self._loop.create_future()
         self._submitted.append(_Job(unit, done))
+        self.measures.submitted += 1
         if len(self._submitted) == 1:
             self._loop.call_soon(self._hand_over)
         return done
@@ -111,7 +121,7 @@ class SQLiteWriter:
             while more:
                 group, more = self._next_group()
                 if group:
-                    self._call_soon(_deliver, group, self._apply_group(group))
+                    self._call_soon(self._deliver, group, self._apply_group(group))
                     group = []
         finally:
             # Also when a fault of this program ends the thread: nobody may wait for ever.
@@ -133,14 +143,18 @@ class SQLiteWriter:
 
     def _apply_group(self, group: list[_Job]) -> list[Outcome | Error]:
         """One transaction. When it fails, even refusals are void: they may rest on units that are lost."""
+        measures, started = self.measures, self._monotonic()
         try:
             self._execute("BEGIN IMMEDIATE")
             results = [self._apply_unit(job.unit) for job in group]
             self._execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
+            measures.failures += 1
             return [unavailable(error) for _ in group]
         self.groups += 1
+        measures.commit_seconds.observe(self._monotonic() - started)
+        measures.commit_units.observe(len(group))
         return results
 
     def _apply_unit(self, unit: Unit) -> Outcome | Error:
@@ -219,15 +233,15 @@ class SQLiteWriter:
             while (jobs := self._queue.get_nowait()) is not None:
                 unfinished += jobs
         unfinished += self._submitted
-        _deliver(unfinished, [StorageUnavailable(reason="the writer has stopped") for _ in unfinished])
+        self._deliver(unfinished, [StorageUnavailable(reason="the writer has stopped") for _ in unfinished])
         self._closed.set_result(None)
 
-
-def _deliver(group: Sequence[_Job], results: Sequence[Outcome | Error]) -> None:
-    for job, result in zip(group, results, strict=True):
-        if job.done.done():
-            continue  # The caller was cancelled.
-        if isinstance(result, Error):
-            job.done.set_exception(result)
-        else:
-            job.done.set_result(result)
+    def _deliver(self, group: Sequence[_Job], results: Sequence[Outcome | Error]) -> None:
+        self.measures.finished += len(group)
+        for job, result in zip(group, results, strict=True):
+            if job.done.done():
+                continue  # The caller was cancelled.
+            if isinstance(result, Error):
+                job.done.set_exception(result)
+            else:
+                job.done.set_result(result)

@@ -96,7 +96,7 @@ class ServedCertificate:
 
     def _tell_expiry(self, log: Log, metrics: Metrics) -> None:
         metrics.set_gauge(
-            "tls_certificate_expires_at",
+            "tls_certificate_expiry_timestamp_seconds",
             "When the served certificate expires, in UTC seconds.",
             self.expires_at,
         )

@@ -11,6 +11,7 @@ from tokenward.server.endpoints.messages import Request, Response, json_response
 from tokenward.server.endpoints.security import BearerGuard, check_origin
 from tokenward.server.endpoints.telemetry import Log, Metrics
 from tokenward.server.login import Login
+from tokenward.server.observation.events import Event
 
 # Password forms on API documentation pages send these too, mostly empty; here they mean nothing.
 _OAUTH_FORM_FIELDS = ("grant_type", "scope", "client_id", "client_secret")
@@ -91,7 +92,7 @@ class AuthEndpoints:
         check_origin(request, self._own_origin)
         body = await read_json_or_form(request, RefreshRequest, ignored=_OAUTH_FORM_FIELDS)
         tokens, retried = await self._login.refresh(body.refresh_token, caller=caller(request))
-        event = "session.refresh_retried" if retried else "session.refreshed"
+        event: Event = "session.refresh_retried" if retried else "session.refreshed"
         self._metrics.count_event(event)
         self._log.event_soon(event, asyncio.get_running_loop(), request_id=request.id, sub=tokens.sub)
         return json_response(token_members(tokens))
