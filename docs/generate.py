@@ -102,6 +102,7 @@ ANSWERS = {
     "POST /api/v1/admin/accounts/{sub}/disable": Answer(200, _CHANGED),
     "POST /api/v1/admin/accounts/{sub}/enable": Answer(200, _CHANGED),
     "PUT /api/v1/admin/accounts/{sub}/roles": Answer(200, _CHANGED),
+    "PUT /api/v1/admin/accounts/{sub}/external-id": Answer(200, "`account`"),
     "PUT /api/v1/admin/accounts/{sub}/password": Answer(200, _CHANGED),
     "GET /api/v1/admin/accounts/{sub}/sessions": Answer(200, _PAGE),
     "DELETE /api/v1/admin/accounts/{sub}/sessions": Answer(200, _RECEIPT),
