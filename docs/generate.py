@@ -69,7 +69,7 @@ USER = ("id", "email", "username", "name", "roles", "created_at", "updated_at")
 _TOKENS = ("access_token", "token_type", "expires_in", "refresh_token", "scope")
 _PAGE = ("items", "next_cursor")
 _RECEIPT = ("ended_sessions", "revoked_from")
-ADMINISTERED = (*USER, "disabled_at")
+ADMINISTERED = (*USER, "disabled_at", "external_id")
 _CHANGED = ("account", "revoked_from")
 _METADATA = (
     "issuer",
@@ -102,7 +102,7 @@ ANSWERS = {
     "POST /api/v1/admin/accounts/{sub}/disable": Answer(200, _CHANGED),
     "POST /api/v1/admin/accounts/{sub}/enable": Answer(200, _CHANGED),
     "PUT /api/v1/admin/accounts/{sub}/roles": Answer(200, _CHANGED),
-    "PUT /api/v1/admin/accounts/{sub}/external-id": Answer(200, "`account`"),
+    "PUT /api/v1/admin/accounts/{sub}/external-id": Answer(200, ("account",)),
     "PUT /api/v1/admin/accounts/{sub}/password": Answer(200, _CHANGED),
     "GET /api/v1/admin/accounts/{sub}/sessions": Answer(200, _PAGE),
     "DELETE /api/v1/admin/accounts/{sub}/sessions": Answer(200, _RECEIPT),

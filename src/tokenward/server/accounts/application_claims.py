@@ -121,16 +121,19 @@ class ApplicationClaims:
             self._threads = None
 
     async def _call(self, account: Account) -> object:
+        limit = asyncio.timeout(LONGEST_SECONDS)
         try:
-            async with asyncio.timeout(LONGEST_SECONDS):
+            async with limit:
                 if self._is_coroutine:
                     answer = self._function(account)
                 else:
                     answer = await self._call_in_thread(account)
                 return await answer if inspect.isawaitable(answer) else answer
-        except TimeoutError:
-            reason = f"claims: the function took longer than {LONGEST_SECONDS:.0f} seconds"
         except Exception as error:  # noqa: BLE001 - whatever the application raises, nothing is issued
+            if limit.expired():
+                raise ClaimsRefused(
+                    reason=f"claims: the function took longer than {LONGEST_SECONDS:.0f} seconds"
+                ) from None
             # Its message may hold what is the user's; its kind and place do not.
             place = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"claims: {type(error).__name__} in {place.name}:{place.lineno}"
