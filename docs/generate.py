@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 import click
 import msgspec
 
-from tokenward import clock, errors, jose, tokens
+from tokenward import clock, errors, jose, server, tokens
 from tokenward.cli.commands import cli
 from tokenward.protocol.errors import ERROR_CODES
 from tokenward.server.endpoints.admin.accounts import AdminAccountEndpoints
@@ -335,7 +335,8 @@ def python_page() -> str:
         _NOTE,
         "",
         "`pip install tokenward` brings these packages, `cryptography` and `msgspec`. Nothing but `RemoteJWKSet` and",
-        "`AsyncRemoteJWKSet` touches the network. What is not on this page is not public.",
+        "`AsyncRemoteJWKSet` touches the network. `tokenward.server` needs the extra `server`, and for routes of FastAPI",
+        "`fastapi`; its `Settings` takes the [settings](settings.md) by name. What is not on this page is not public.",
         "",
     ]
     public: dict[types.ModuleType, tuple[str, ...]] = {
@@ -345,6 +346,7 @@ def python_page() -> str:
         jose: tuple(jose.__all__),
         errors: ("Error", "InvalidToken", "InvalidRequest", "ConfigurationError"),
         clock: ("Clock", "SystemClock", "FakeClock"),
+        server: ("create_app", "Mounted", "Principal", "Account", "load_settings"),
     }
     for module, names in public.items():
         lines += [f"## `{module.__name__}`\n", _prose(module.__doc__ or "") + "\n"]
@@ -378,9 +380,11 @@ def _class(name: str, thing: type) -> Iterator[str]:
     methods = [method for method in functions.values() if not method.name.startswith("_")]
     for method in methods:
         decorators = [ast.unparse(decorator) for decorator in method.decorator_list]
-        parameters = "" if "property" in decorators else f"({_parameters(method)}"
+        is_property = bool({"property", "cached_property"} & set(decorators))
+        parameters = "" if is_property else f"({_parameters(method)}"
         kind = "class method " if "classmethod" in decorators else ""
         kind = "coroutine " if isinstance(method, ast.AsyncFunctionDef) else kind
+        kind = "context manager " if "contextlib.asynccontextmanager" in decorators else kind
         documented = _prose(ast.get_docstring(method) or "", within_list=True)
         yield f"- {kind}`{method.name}{parameters}`: {documented}"
     if methods:

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -22,10 +22,20 @@ _SECONDS = 60
 
 
 @contextlib.contextmanager
-def under_uvicorn(folder: Path, application: str = "app:app", **variables: str) -> Iterator[str]:
-    """Serve what is in the folder with uvicorn until it answers; its address. It must end in order."""
+def under_uvicorn(
+    folder: Path,
+    application: str = "app:app",
+    *,
+    prepare: Callable[[str], None] = lambda _: None,
+    **variables: str,
+) -> Iterator[str]:
+    """Serve what is in the folder with uvicorn until it answers; its address. It must end in order.
+
+    `prepare` is given the address before the start.
+    """
     port = free_port()
     base = f"http://127.0.0.1:{port}"
+    prepare(base)
     log_path = folder / "uvicorn.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(

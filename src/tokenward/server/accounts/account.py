@@ -21,16 +21,16 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     disabled: bool
 
-    @classmethod
-    def of_record(cls, record: AccountRecord) -> "Account":
-        """What of a row is the application's to see: no hash, no key."""
-        return cls(
-            sub=record.sub,
-            email=record.email,
-            username=record.username,
-            name=record.name,
-            roles=record.roles,
-            external_id=record.external_id,
-            created_at=record.created_at,
-            disabled=record.disabled_at is not None,
-        )
+
+def account_of(record: AccountRecord) -> Account:
+    """What of a row is the application's to see: no hash, no key."""
+    return Account(
+        sub=record.sub,
+        email=record.email,
+        username=record.username,
+        name=record.name,
+        roles=record.roles,
+        external_id=record.external_id,
+        created_at=record.created_at,
+        disabled=record.disabled_at is not None,
+    )

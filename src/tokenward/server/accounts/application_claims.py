@@ -17,7 +17,7 @@ import msgspec
 from tokenward.errors import ConfigurationError, Error, InvalidToken
 from tokenward.jose.jwt import decode_claims
 from tokenward.protocol import names
-from tokenward.server.accounts.account import Account
+from tokenward.server.accounts.account import Account, account_of
 from tokenward.server.storage.interface import Storage
 from tokenward.tokens.typed_claims import claims_reader
 
@@ -111,7 +111,7 @@ class ApplicationClaims:
         record = await storage.accounts.find(sub)
         if record is None:
             raise ClaimsRefused(reason="claims: the account is gone")
-        account = Account.of_record(record)
+        account = account_of(record)
         return AddedClaims(self._checked(await self._call(account), account), n)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from tokenward.clock import Clock
 from tokenward.errors import ConfigurationError, Error
 from tokenward.jose import base64url
-from tokenward.server.accounts.account import Account
+from tokenward.server.accounts.account import Account, account_of
 from tokenward.server.accounts.application_claims import ApplicationClaims
 from tokenward.server.accounts.linking import find_linked, link_account
 from tokenward.server.audit import APPLICATION
@@ -287,7 +287,7 @@ class Mounted(Generic[C]):
             external_id=external_id,
             actor=APPLICATION,
         )
-        return Account.of_record(record)
+        return account_of(record)
 
     async def find_account(self, *, sub: str | None = None, external_id: str | None = None) -> Account | None:
         """The account with this `sub` or this external id, or None. Give one of the two.
@@ -302,7 +302,7 @@ class Mounted(Generic[C]):
             record = await find_linked(services.accounts, external_id)
         else:
             record = await services.storage.accounts.find(sub or "")
-        return None if record is None else Account.of_record(record)
+        return None if record is None else account_of(record)
 
     async def link_account(self, sub: str, external_id: str | None) -> Account:
         """Link an account to a row of the application's own, whose id is `external_id`; None ends the link.
@@ -311,7 +311,7 @@ class Mounted(Generic[C]):
             AccountNotFound, ExternalIdTaken, InvalidRequest: nothing was changed.
         """
         accounts = self._started().services.accounts
-        return Account.of_record(await link_account(accounts, sub, external_id, actor=APPLICATION))
+        return account_of(await link_account(accounts, sub, external_id, actor=APPLICATION))
 
     async def sign_out_everywhere(self, sub: str) -> int:
         """End every session of an account and refuse its access tokens at once; how many sessions ended.
