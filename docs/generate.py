@@ -335,8 +335,8 @@ def python_page() -> str:
         _NOTE,
         "",
         "`pip install tokenward` brings these packages, `cryptography` and `msgspec`. Nothing but `RemoteJWKSet` and",
-        "`AsyncRemoteJWKSet` touches the network. `tokenward.server` needs the extra `server`, and for routes of FastAPI",
-        "`fastapi`; its `Settings` takes the [settings](settings.md) by name. What is not on this page is not public.",
+        "`AsyncRemoteJWKSet` touches the network. `tokenward.server` needs the extra `server`, its dependencies the",
+        "extra `fastapi`; `Settings` takes [settings](settings.md) by name. What is not on this page is not public.",
         "",
     ]
     public: dict[types.ModuleType, tuple[str, ...]] = {

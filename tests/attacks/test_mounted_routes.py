@@ -7,6 +7,9 @@ import pytest
 from tests.server.building import EMAIL
 from tests.server.mounting.applications import Application, run_application, websocket
 
+from tokenward.errors import InvalidToken
+from tokenward.server.services import open_services
+
 GUARDED = ["/guarded", "/optional", "/admin", "/far", "/plain"]
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "DELETE"]
 
@@ -141,6 +144,8 @@ async def test_h05_no_refusal_says_what_the_token_said(application: Application,
         answer = await application.http.get("/guarded", headers={"authorization": value})
         assert answer.status_code == 401
         assert segment not in answer.text + str(answer.headers)
+        # Why, is for the log: whoever tries tokens out is told the same of each.
+        assert answer.json() == {"detail": InvalidToken.description}
 
 
 @pytest.mark.parametrize("path", ["/guarded", "/admin", "/far", "/plain"])
@@ -192,8 +197,6 @@ async def test_i25_what_was_logged_out_is_refused_by_the_next_request(
 async def test_i25_what_a_command_revokes_beside_it_is_refused_too(
     application: Application, token: str, tmp_path: Path
 ) -> None:
-    from tokenward.server.services import open_services
-
     assert (await application.get("/guarded", token)).status_code == 200
     principal = await application.auth.verify(token)
     async with open_services(application.services.settings, serving=False, clock=application.clock) as beside:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -119,23 +120,63 @@ def test_a_second_process_on_the_same_database_does_not_start(folder: Path) -> N
     assert "start the application with one worker" in done.stderr
 
 
+TYPES = """
+
+class Struct(msgspec.Struct):
+    tenant: str
+
+
+class Dictionary(TypedDict):
+    tenant: str
+
+
+def wrong(account: Account) -> int:
+    return 1
+
+
+def take(auth: Mounted[Struct]) -> None:
+    print(auth)
+
+
+async def later(account: Account) -> Struct:
+    return Struct(account.sub)
+
+
+def typed(user: User, admin: Admin, settings: Settings) -> None:
+    assert_type(user, Principal[Claims])
+    assert_type(admin.claims.plan, str)
+    assert_type(create_app(settings), Mounted[Mapping[str, Any]])
+    assert_type(create_app(settings, claims=lambda _: {"tenant": "a"}), Mounted[Mapping[str, Any]])
+    assert_type(create_app(settings, claims=later, claims_type=Struct), Mounted[Struct])
+    assert_type(create_app(settings, claims=claims, claims_type=Claims), Mounted[Claims])
+    assert_type(create_app(settings, claims_type=Dictionary), Mounted[Dictionary])
+    assert_type(create_app(settings, claims=lambda _: Struct("a"), claims_type=Struct), Mounted[Struct])
+"""
+MISTAKES = [
+    "    admin.claims.plam.upper()\n",
+    "    take(create_app(settings, claims=wrong, claims_type=Struct))\n",
+    "    create_app(settings, claims=later(Account))\n",
+    "    auth.requires(roles=7)\n",
+]
+
+
 def test_the_example_has_the_types_that_it_seems_to_have(tmp_path: Path) -> None:
-    typed = tmp_path / "typed.py"
+    """What a user of a typed editor sees: every line right, and each mistake an error in its own line."""
     text = (ROOT / EXAMPLE / "app.py").read_text()
-    typed.write_text(
-        text.replace("from typing import Annotated\n", "from typing import Annotated, assert_type\n")
-        + "\n\ndef typed(user: User, admin: Admin) -> None:\n"
-        "    assert_type(user, Principal[Claims])\n"
-        "    assert_type(admin.claims.plan, str)\n"
-    )
-    assert _mypy(typed) == ""
-    assert _pyright(typed) == []
-    typed.write_text(typed.read_text().replace("admin.claims.plan", "admin.claims.plam"))
-    assert '"Claims" has no attribute "plam"' in _mypy(typed)
-    assert any('Cannot access attribute "plam"' in message for message in _pyright(typed))
+    text = text.replace("import os\n", "import os\nfrom collections.abc import Mapping\nimport msgspec\n", 1)
+    text = text.replace("import Annotated\n", "import Annotated, Any, TypedDict, assert_type\n")
+    text = text.replace("import Account, ", "import Account, Mounted, ") + TYPES
+    typed = tmp_path / "typed.py"
+    typed.write_text(text)
+    assert _mypy(typed) == set()
+    assert _pyright(typed) == set()
+    typed.write_text(text + "".join(MISTAKES))
+    first = text.count("\n") + 1
+    assert _mypy(typed) == _pyright(typed) == set(range(first, first + len(MISTAKES)))
 
 
-def _mypy(path: Path) -> str:
+def _mypy(path: Path) -> set[int]:
+    """The lines in which mypy finds errors."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml")),
@@ -147,10 +188,12 @@ def _mypy(path: Path) -> str:
         check=False,
         timeout=240,
     )
-    return done.stdout + done.stderr
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    return {int(line) for line in re.findall(r"^\S+:(\d+): error", done.stdout, re.MULTILINE)}
 
 
-def _pyright(path: Path) -> list[str]:
+def _pyright(path: Path) -> set[int]:
+    """The lines in which pyright finds errors, in its strict mode."""
     node, packages = require_program("node"), installed_packages()
     config = path.with_name("pyrightconfig.json")
     config.write_text(
@@ -176,4 +219,8 @@ def _pyright(path: Path) -> list[str]:
     )
     report = json.loads(done.stdout)
     assert report["summary"]["filesAnalyzed"] == 1
-    return [one["message"] for one in report["generalDiagnostics"] if one["severity"] == "error"]
+    return {
+        one["range"]["start"]["line"] + 1
+        for one in report["generalDiagnostics"]
+        if one["severity"] == "error"
+    }

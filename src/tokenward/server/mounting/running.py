@@ -50,7 +50,7 @@ async def running(
                 f"{error.description} A mounted server is one process as well: start the application with one worker, "
                 "or let `tokenward serve` run beside it and verify tokens in the workers."
             )
-            raise StorageInUse(msg) from error
+            raise StorageInUse(msg) from None
         log, metrics, draining = ApplicationLog(services.clock), Metrics(), Draining()
         door = build_door(services, log=log, metrics=metrics, draining=draining)
         upkeep = asyncio.create_task(Upkeep(services, log, metrics).run(), name="tokenward-upkeep")
