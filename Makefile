@@ -23,7 +23,7 @@ check: $(READY)  ## Format, lint, floors and types; nothing is started
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy src tests benchmarks docs fuzz
+	$(BIN)/mypy src tests benchmarks docs fuzz examples
 
 bench: $(READY)  ## Measure the budgets and write benchmarks/results/; SUITE=server by default
 	$(BIN)/python -m benchmarks $(if $(SUITE),--suite $(SUITE))

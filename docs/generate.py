@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 import click
 import msgspec
 
-from tokenward import clock, errors, jose, tokens
+from tokenward import clock, errors, jose, server, tokens
 from tokenward.cli.commands import cli
 from tokenward.protocol.errors import ERROR_CODES
 from tokenward.server.endpoints.admin.accounts import AdminAccountEndpoints
@@ -69,7 +69,7 @@ USER = ("id", "email", "username", "name", "roles", "created_at", "updated_at")
 _TOKENS = ("access_token", "token_type", "expires_in", "refresh_token", "scope")
 _PAGE = ("items", "next_cursor")
 _RECEIPT = ("ended_sessions", "revoked_from")
-ADMINISTERED = (*USER, "disabled_at")
+ADMINISTERED = (*USER, "disabled_at", "external_id")
 _CHANGED = ("account", "revoked_from")
 _METADATA = (
     "issuer",
@@ -102,6 +102,7 @@ ANSWERS = {
     "POST /api/v1/admin/accounts/{sub}/disable": Answer(200, _CHANGED),
     "POST /api/v1/admin/accounts/{sub}/enable": Answer(200, _CHANGED),
     "PUT /api/v1/admin/accounts/{sub}/roles": Answer(200, _CHANGED),
+    "PUT /api/v1/admin/accounts/{sub}/external-id": Answer(200, ("account",)),
     "PUT /api/v1/admin/accounts/{sub}/password": Answer(200, _CHANGED),
     "GET /api/v1/admin/accounts/{sub}/sessions": Answer(200, _PAGE),
     "DELETE /api/v1/admin/accounts/{sub}/sessions": Answer(200, _RECEIPT),
@@ -334,7 +335,8 @@ def python_page() -> str:
         _NOTE,
         "",
         "`pip install tokenward` brings these packages, `cryptography` and `msgspec`. Nothing but `RemoteJWKSet` and",
-        "`AsyncRemoteJWKSet` touches the network. What is not on this page is not public.",
+        "`AsyncRemoteJWKSet` touches the network. `tokenward.server` needs the extra `server`, its dependencies the",
+        "extra `fastapi`; `Settings` takes [settings](settings.md) by name. What is not on this page is not public.",
         "",
     ]
     public: dict[types.ModuleType, tuple[str, ...]] = {
@@ -344,6 +346,7 @@ def python_page() -> str:
         jose: tuple(jose.__all__),
         errors: ("Error", "InvalidToken", "InvalidRequest", "ConfigurationError"),
         clock: ("Clock", "SystemClock", "FakeClock"),
+        server: ("create_app", "Mounted", "Principal", "Account", "load_settings"),
     }
     for module, names in public.items():
         lines += [f"## `{module.__name__}`\n", _prose(module.__doc__ or "") + "\n"]
@@ -377,9 +380,11 @@ def _class(name: str, thing: type) -> Iterator[str]:
     methods = [method for method in functions.values() if not method.name.startswith("_")]
     for method in methods:
         decorators = [ast.unparse(decorator) for decorator in method.decorator_list]
-        parameters = "" if "property" in decorators else f"({_parameters(method)}"
+        is_property = bool({"property", "cached_property"} & set(decorators))
+        parameters = "" if is_property else f"({_parameters(method)}"
         kind = "class method " if "classmethod" in decorators else ""
         kind = "coroutine " if isinstance(method, ast.AsyncFunctionDef) else kind
+        kind = "context manager " if "contextlib.asynccontextmanager" in decorators else kind
         documented = _prose(ast.get_docstring(method) or "", within_list=True)
         yield f"- {kind}`{method.name}{parameters}`: {documented}"
     if methods:

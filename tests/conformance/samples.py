@@ -32,6 +32,7 @@ def account(name: str = "anna") -> AccountRecord:
         personal_key_wrapped=b"\x00wrapped\xff",
         created_at=NOW,
         updated_at=NOW,
+        external_id=f"customer {name}",
     )
 
 

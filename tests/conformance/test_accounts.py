@@ -209,3 +209,23 @@ async def test_every_database_has_the_built_in_client(storage: Storage) -> None:
     assert client is not None
     assert (client.cutoff, client.disabled_at) == (0, None)
     assert await storage.clients.find("unknown") is None
+
+
+async def test_an_external_id_finds_its_account_and_belongs_to_one_only(storage: Storage) -> None:
+    anna, ben = account("anna"), account("ben")
+    await applied(storage, storage.accounts.insert(anna), storage.accounts.insert(ben))
+    assert await storage.accounts.find_by_external_id("customer anna") == anna
+    assert await storage.accounts.find_by_external_id("CUSTOMER ANNA") is None
+
+    taken = await apply(storage, storage.accounts.set_external_id(ben.sub, "customer anna", NOW + 1))
+    assert not taken.applied
+    other = account("carla")._replace(external_id="customer anna")
+    assert not (await apply(storage, storage.accounts.insert(other))).applied
+
+    await applied(storage, storage.accounts.set_external_id(anna.sub, None, NOW + 1))
+    await applied(storage, storage.accounts.set_external_id(ben.sub, "customer anna", NOW + 2))
+    found = await storage.accounts.find_by_external_id("customer anna")
+    assert found is not None
+    assert (found.sub, found.updated_at) == (ben.sub, NOW + 2)
+    nobody = storage.accounts.set_external_id("usr_nobody", "x", NOW)
+    assert not (await apply(storage, nobody)).applied

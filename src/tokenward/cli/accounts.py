@@ -41,6 +41,7 @@ who = click.argument("account", metavar="EMAIL|USERNAME|SUB")
 @click.option("--username", help="The user name to sign in with.")
 @click.option("--name", default="", help="What the person is called.")
 @click.option("--role", "roles", multiple=True, help="A role, such as admin; may be given several times.")
+@click.option("--external-id", help="What your application calls its own row of this person.")
 @password_option
 @json_option
 @settings_options
@@ -50,6 +51,7 @@ def create(
     username: str | None,
     name: str,
     roles: tuple[str, ...],
+    external_id: str | None,
     password_stdin: bool,
     as_json: bool,
     data: Path | None,
@@ -63,7 +65,13 @@ def create(
 
     async def work(services: "Services") -> "AccountRecord":
         return await services.accounts.create(
-            email=email, username=username, name=name, roles=roles, password=password, actor=_ACTOR
+            email=email,
+            username=username,
+            name=name,
+            roles=roles,
+            external_id=external_id,
+            password=password,
+            actor=_ACTOR,
         )
 
     account = run_with_services(data, config, work, create=True)
@@ -196,6 +204,7 @@ def _row(account: "AccountRecord") -> dict[str, Any]:
         "email": account.email,
         "username": account.username,
         "roles": account.roles,
+        "external_id": account.external_id,
         "created_at": account.created_at,
         "disabled_at": account.disabled_at,
     }

@@ -27,7 +27,9 @@ MISSING_TOKEN: Final = "missing_token"  # noqa: S105 - an error code, not a secr
 INVALID_TOKEN: Final = "invalid_token"  # noqa: S105 - an error code, not a secret
 INVALID_GRANT: Final = "invalid_grant"
 INSUFFICIENT_ROLE: Final = "insufficient_role"
+INSUFFICIENT_SCOPE: Final = "insufficient_scope"
 ACCOUNT_EXISTS: Final = "account_exists"
+EXTERNAL_ID_TAKEN: Final = "external_id_taken"
 LAST_ADMIN: Final = "last_admin"
 WEAK_PASSWORD: Final = "weak_password"  # noqa: S105 - an error code, not a secret
 REGISTRATION_CLOSED: Final = "registration_closed"
@@ -115,10 +117,22 @@ _CODES = (
         "Ask an administrator for the role, then refresh the token so that it carries it.",
     ),
     ErrorCode(
+        INSUFFICIENT_SCOPE,
+        403,
+        "The token is valid, but its scope does not reach as far as this endpoint asks.",
+        "Ask for a token with the scope that `WWW-Authenticate` names.",
+    ),
+    ErrorCode(
         ACCOUNT_EXISTS,
         409,
         "An account with this e-mail address or user name exists already; upper and lower case do not count.",
         "Sign in with it, or choose another name.",
+    ),
+    ErrorCode(
+        EXTERNAL_ID_TAKEN,
+        409,
+        "Another account is linked to this external id.",
+        "Take it away from that account first, or link this one to another row of the application.",
     ),
     ErrorCode(
         LAST_ADMIN,

@@ -19,6 +19,7 @@ from tokenward.server.storage.units import Change
 
 SYSTEM = "system"
 COMMAND_LINE = "command-line"
+APPLICATION = "application"
 
 PERSONAL_KEY_PURPOSE = "account-personal"
 _SEALED_WITH = b"tokenward-audit-personal-1"
@@ -67,9 +68,9 @@ class Audit:
     ) -> Change:
         """One row, as a change for the unit that does what the row tells.
 
-        `event` is `noun.past_participle`; `actor` is a `sub`, `command-line` or `system`; `subject` the account
-        it is about; `at` UTC seconds. `detail` must hold nothing personal and no secret: that is not checked.
-        `personal` is sealed under `personal_key`, the wrapped key in `subject`'s account row, and is left out
+        `event` is `noun.past_participle`; `actor` is a `sub`, `command-line`, `application` or `system`; `subject`
+        the account it is about; `at` UTC seconds. `detail` must hold nothing personal and no secret: that is not
+        checked. `personal` is sealed under `personal_key`, the wrapped key in `subject`'s account row, and is left out
         when there is no such account.
         """
         sealed = None

@@ -12,6 +12,7 @@ from tokenward.clock import Clock
 from tokenward.errors import Error
 from tokenward.protocol.errors import REGISTRATION_CLOSED
 from tokenward.server.accounts.accounts import Accounts
+from tokenward.server.accounts.application_claims import AddedClaims, ApplicationClaims
 from tokenward.server.accounts.password_change import PasswordChange
 from tokenward.server.accounts.password_hasher import InvalidCredentials, PasswordHasher
 from tokenward.server.audit import Audit
@@ -71,6 +72,7 @@ class Login:
         clock: Clock,
         audience: str,
         registration_open: bool,
+        claims: ApplicationClaims | None = None,
     ) -> None:
         self._storage = storage
         self._accounts = accounts
@@ -84,15 +86,19 @@ class Login:
         self._clock = clock
         self._audience = audience
         self._registration_open = registration_open
+        self._claims = claims
         self.outcomes = LoginOutcomes()
 
-    def check_room(self) -> None:
+    def check_room(self, *, registering: bool = False) -> None:
         """Refuse at once what would have to wait for too many others: to be asked before a request is even read.
 
         Raises:
             Overloaded: no more passwords are taken now.
         """
-        self._hasher.check_room()
+        if self._hasher.has_room:
+            return
+        with self.outcomes.registering() if registering else self.outcomes.signing_in():
+            self._hasher.check_room()
 
     async def register(
         self, *, email: str | None, username: str | None, name: str, password: str, caller: Caller
@@ -127,6 +133,7 @@ class Login:
         Raises:
             Overloaded, RateLimited: nothing was verified, and nothing is held against anybody.
             InvalidCredentials: the same in answer and time for a wrong password, an unknown name, a disabled account.
+            ClaimsRefused: the application's function failed; no session was started.
         """
         with self.outcomes.signing_in():
             self._hasher.check_room()
@@ -146,6 +153,8 @@ class Login:
             await self._accounts.verify_password(account, password)
             if account is None:
                 raise InvalidCredentials(reason="no such account")
+            # Before anything is written: an application whose function fails leaves no session behind.
+            added = await self._added_claims(account.sub)
             refreshed = await self._sessions.start(
                 account,
                 client,
@@ -163,15 +172,22 @@ class Login:
             # The account was cut off between the password and the session; outwardly that is a failed login.
             await self._note_failure(account, error.reason, taken, caller)
             raise InvalidCredentials(reason=error.reason) from None
-        return self._token_issuer.issue(refreshed), account
+        return self._token_issuer.issue(refreshed, added), account
 
     async def refresh(self, refresh_token: str, *, caller: Caller) -> tuple[TokenResponse, bool]:
         """Exchange a refresh token; also says whether it was a retry, which got the same successor again.
 
         Raises:
             InvalidGrant: it is not accepted.
+            ClaimsRefused: the application's function failed; the token is as good as before.
         """
         try:
+            added = None
+            if self._claims is not None:
+                # The token is verified first, and exchanged only when there are claims to issue: an application whose
+                # function fails for longer than a retry may take would else end every session that asks meanwhile.
+                session = await self._sessions.find_by_refresh_token(refresh_token, client_id=FIRST_PARTY)
+                added = await self._added_claims(session.sub)
             refreshed = await self._sessions.refresh(
                 refresh_token, client_id=FIRST_PARTY, origin=caller.origin, request_id=caller.request_id
             )
@@ -179,7 +195,7 @@ class Login:
             self.outcomes.refresh_refused(error)
             raise
         self.outcomes.refreshed(retried=refreshed.retried)
-        return self._token_issuer.issue(refreshed), refreshed.retried
+        return self._token_issuer.issue(refreshed, added), refreshed.retried
 
     async def log_out(self, token: AccessToken, *, caller: Caller) -> Ended:
         """End the session of a verified access token.
@@ -220,6 +236,9 @@ class Login:
         Raises:
             What `PasswordChange.change` raises.
         """
+        # Asked before, so that a function that fails changes nothing; and again afterwards, since the tokens of before
+        # are refused by a record that these must not be older than.
+        await self._added_claims(account.sub)
         changed = await self._password_change.change(
             account,
             sid=_sid(token),
@@ -230,13 +249,17 @@ class Login:
             address=caller.address,
             request_id=caller.request_id,
         )
-        return self._token_issuer.issue(changed.refreshed), changed.ended
+        added = await self._added_claims(account.sub)
+        return self._token_issuer.issue(changed.refreshed, added), changed.ended
 
     async def _end(self, sid: bytes, sub: str, caller: Caller) -> Ended:
         ended = await self._sessions.end(sid, actor=sub, reason="logout", request_id=caller.request_id)
         if ended is None:
             raise InvalidGrant("This session has ended already. Sign in again.", reason="session ended")
         return ended
+
+    async def _added_claims(self, sub: str) -> AddedClaims | None:
+        return None if self._claims is None else await self._claims.of_account(self._storage, sub)
 
     async def _first_party(self) -> ClientRecord:
         client = await self._storage.clients.find(FIRST_PARTY)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from tokenward.clock import Clock, SystemClock
 from tokenward.errors import ConfigurationError
 from tokenward.server.accounts.accounts import Accounts
+from tokenward.server.accounts.application_claims import ApplicationClaims
 from tokenward.server.accounts.erasure import Erasure
 from tokenward.server.accounts.export import Export
 from tokenward.server.accounts.password_change import PasswordChange
@@ -155,12 +156,18 @@ def prepare_data(settings: Settings) -> None:
 
 @contextlib.asynccontextmanager
 async def open_services(
-    settings: Settings, *, serving: bool, create: bool = True, clock: Clock | None = None
+    settings: Settings,
+    *,
+    serving: bool,
+    create: bool = True,
+    clock: Clock | None = None,
+    claims: ApplicationClaims | None = None,
 ) -> AsyncIterator[Services]:
     """Open the database of `settings` and build every service on it.
 
     With `serving`, this process is the one server of the database file; without, a command beside it. Without
-    `create`, a database that is not there is an error, so that a mistyped folder is not made.
+    `create`, a database that is not there is an error, so that a mistyped folder is not made. `claims` are added to
+    every token that is issued.
 
     Raises:
         ConfigurationError: a setting, the master key, the data folder or the clock is wrong.
@@ -185,7 +192,7 @@ async def open_services(
             waiting_for_each=settings.password_queue,
             clock=clock,
         )
-        services = _build(settings, clock, storage, master_key, hasher, kinds.token_issuer)
+        services = _build(settings, clock, storage, master_key, hasher, kinds.token_issuer, claims)
         await services.ring.catch_up(await storage.position())
         await check_clock(services)
         if serving:
@@ -206,6 +213,7 @@ def _build(
     master_key: MasterKey,
     hasher: PasswordHasher,
     issuer_kind: type[TokenIssuer],
+    claims: ApplicationClaims | None,
 ) -> Services:
     audit = Audit(storage.audit, master_key)
     ring = KeyRing(storage.keys, master_key)
@@ -297,6 +305,7 @@ def _build(
         clock=clock,
         audience=settings.audience,
         registration_open=settings.registration == "open",
+        claims=claims,
     )
     return Services(
         settings=settings,

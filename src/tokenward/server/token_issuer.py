@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from tokenward.jose import base64url
+from tokenward.server.accounts.application_claims import AddedClaims
 from tokenward.server.keyring.ring import KeyRing
 from tokenward.server.sessions.sessions import Refreshed, sid_text
 from tokenward.tokens.access_token import encode_access_token
@@ -41,12 +42,12 @@ class TokenIssuer:
         self._access_token_seconds = access_token_seconds
         self.issued = dict.fromkeys(ALGORITHMS, 0)
 
-    def issue(self, refreshed: Refreshed) -> TokenResponse:
+    def issue(self, refreshed: Refreshed, added: AddedClaims | None = None) -> TokenResponse:
         """A token response for a session that was just started or refreshed.
 
         `iat` is the time read no later than the statement that saw the session alive, never the moment of signing,
         and `rsq` the head of the revocation log in that statement: so no token escapes a cut-off. `exp` never
-        passes the session's own end.
+        passes the session's own end. `added` are claims of the application's own, with a head of their own.
         """
         session = refreshed.session
         expires_at = min(refreshed.at + self._access_token_seconds, session.absolute_expires_at)
@@ -65,6 +66,9 @@ class TokenIssuer:
             "roles": refreshed.roles,
             "rsq": refreshed.rsq,
         }
+        if added is not None:
+            # The claims of a token that everybody trusts come last, so that none of them could be replaced.
+            claims = {**added.claims, **claims, "rsq": min(added.n, refreshed.rsq)}
         key = self._ring.signing_key(self._algorithm)
         token = encode_access_token(claims, key)
         self.issued[key.alg] += 1

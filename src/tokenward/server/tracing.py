@@ -15,6 +15,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from tokenward import __version__
 from tokenward.errors import Error
+from tokenward.server.accounts.application_claims import AddedClaims
 from tokenward.server.accounts.password_hasher import PasswordHasher, Verified
 from tokenward.server.endpoints.client_address import UNIX_PEER
 from tokenward.server.endpoints.door import Door
@@ -132,11 +133,11 @@ class TracedHasher(PasswordHasher):
 class TracedTokenIssuer(TokenIssuer):
     """The issuer with a span for each access token."""
 
-    def issue(self, refreshed: Refreshed) -> TokenResponse:
+    def issue(self, refreshed: Refreshed, added: AddedClaims | None = None) -> TokenResponse:
         """See `TokenIssuer.issue`."""
         with _step("access_token.issue") as span:
             span.set_attribute("tokenward.alg", self._ring.signing_key(self._algorithm).alg)
-            return super().issue(refreshed)
+            return super().issue(refreshed, added)
 
 
 class TracedLog(Log):

@@ -86,6 +86,7 @@ BODIES: dict[str, tuple[dict[str, Any] | None, tuple[str, ...]]] = {
     "POST /api/v1/admin/accounts/{sub}/disable": (None, ("account.disabled",)),
     "POST /api/v1/admin/accounts/{sub}/enable": (None, ("account.enabled",)),
     "PUT /api/v1/admin/accounts/{sub}/roles": ({"roles": ["reader"]}, ("account.roles_changed",)),
+    "PUT /api/v1/admin/accounts/{sub}/external-id": ({"external_id": "row 7"}, ("account.linked",)),
     "PUT /api/v1/admin/accounts/{sub}/password": (
         {"password": OTHER_PASSWORD},
         ("account.password_changed",),

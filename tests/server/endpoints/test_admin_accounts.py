@@ -6,7 +6,17 @@ from tests.server.endpoints.admins import ADMIN_EMAIL, Admin, sign_in_admin, tok
 
 from tokenward.server.endpoints.cursors import encode_cursor
 
-MEMBERS = {"id", "email", "username", "name", "roles", "created_at", "updated_at", "disabled_at"}
+MEMBERS = {
+    "id",
+    "email",
+    "username",
+    "name",
+    "roles",
+    "created_at",
+    "updated_at",
+    "disabled_at",
+    "external_id",
+}
 
 
 @pytest.fixture

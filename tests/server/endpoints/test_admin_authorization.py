@@ -25,7 +25,7 @@ _AFTER_PUBLICATION = 7200
 
 def test_every_route_of_administrators_is_asked_here() -> None:
     assert route_names() == list(BODIES)
-    assert len(BODIES) == 19
+    assert len(BODIES) == 20
 
 
 async def _refused(server: Server, route: Route, token: str | None) -> Answer:

@@ -1,7 +1,6 @@
 """Accounts as a service: every change is one unit with its audit row and with what it revokes."""
 
 import contextlib
-import os
 from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple
 
@@ -9,12 +8,11 @@ import msgspec
 
 from tokenward.clock import Clock
 from tokenward.errors import Error, InvalidRequest
-from tokenward.jose import base64url
-from tokenward.protocol.errors import ACCOUNT_EXISTS, NOT_FOUND
+from tokenward.protocol.errors import ACCOUNT_EXISTS, EXTERNAL_ID_TAKEN, NOT_FOUND
+from tokenward.server.accounts.new_account import new_account
 from tokenward.server.accounts.password_hasher import InvalidCredentials, Overloaded, PasswordHasher
 from tokenward.server.accounts.passwords import PasswordRules, find_normalized
 from tokenward.server.accounts.profile import (
-    check_email,
     check_name,
     check_roles,
     check_username,
@@ -27,7 +25,6 @@ from tokenward.server.storage.interface import Storage
 from tokenward.server.storage.records import AccountRecord
 from tokenward.server.storage.units import Change, Outcome, Unit
 
-_SUB_BYTES = 16
 _MOST_IN_A_PAGE = 200
 
 
@@ -39,6 +36,14 @@ class AccountExists(Error):
     description = (
         "An account with this e-mail address or user name exists already. Sign in, or choose another."
     )
+
+
+class ExternalIdTaken(Error):
+    """Another account is linked to this external id."""
+
+    code = EXTERNAL_ID_TAKEN
+    status = 409
+    description = "Another account is linked to this external id. One row of an application has one account."
 
 
 class AccountNotFound(Error):
@@ -88,6 +93,7 @@ class Accounts:
         username: str | None = None,
         name: str = "",
         roles: Iterable[str] = (),
+        external_id: str | None = None,
         actor: str,
         request_id: str = "",
     ) -> AccountRecord:
@@ -99,23 +105,27 @@ class Accounts:
         Raises:
             InvalidRequest: neither login is given, or a member has not the form it must have.
             WeakPassword: the password breaks a rule.
-            AccountExists: a login is taken.
+            AccountExists, ExternalIdTaken: a login, or the external id, is taken.
             Overloaded: too many passwords are being hashed; nothing was done.
         """
         if email is None and username is None:
             msg = "Give `email` or `username`: an account needs one of them to sign in with."
             raise InvalidRequest(msg, reason="no login")
-        record = self._new_record(
-            None if email is None else check_email(email),
-            None if username is None else check_username(username),
-            check_name(name),
-            check_roles(roles),
+        record = new_account(
+            self._audit,
+            email=email,
+            username=username,
+            name=name,
+            roles=tuple(roles),
+            external_id=external_id,
+            now=self._now(),
         )
         normalized = self._check_password(password, record)
         # Only saves the cost of a hash; what decides is the insert.
         for login in (record.email_folded, record.username_folded):
             if login is not None and await self._storage.accounts.find_by_login(login) is not None:
                 raise AccountExists
+        await self._check_not_linked(external_id)
         record = record._replace(password_hash=await self._hasher.hash(normalized))
         outcome = await self._apply(
             "create_account",
@@ -123,8 +133,13 @@ class Accounts:
             self._event("account.created", record, actor or record.sub, request_id, roles=record.roles),
         )
         if not outcome.applied:
+            await self._check_not_linked(external_id)
             raise AccountExists
         return record
+
+    async def _check_not_linked(self, external_id: str | None) -> None:
+        if external_id is not None and await self._storage.accounts.find_by_external_id(external_id):
+            raise ExternalIdTaken
 
     async def find_by_login(self, login: str) -> AccountRecord | None:
         """The account with this e-mail address or user name, in any case; `None` for what can be no login."""
@@ -323,28 +338,6 @@ class Accounts:
             raise AccountExists
         return changed
 
-    def _new_record(
-        self, email: str | None, username: str | None, name: str, roles: tuple[str, ...]
-    ) -> AccountRecord:
-        # Random and not an address or a counter: a `sub` goes to every API, and must tell it nothing.
-        sub = "usr_" + base64url.encode(os.urandom(_SUB_BYTES)).decode()
-        now = self._now()
-        return AccountRecord(
-            sub=sub,
-            email=email,
-            email_folded=None if email is None else fold_login(email),
-            username=username,
-            username_folded=None if username is None else fold_login(username),
-            name=name,
-            password_hash=None,
-            roles=roles,
-            cutoff=0,
-            disabled_at=None,
-            personal_key_wrapped=self._audit.new_personal_key(sub),
-            created_at=now,
-            updated_at=now,
-        )
-
     def _check_password(self, password: str, record: AccountRecord) -> str:
         known = (text for text in (record.email, record.username, record.name) if text)
         return self._rules.check_password(password, context=known)
@@ -353,6 +346,7 @@ class Accounts:
         self, event: str, record: AccountRecord, actor: str, request_id: str, **detail: object
     ) -> Change:
         personal = {"email": record.email, "username": record.username, "name": record.name}
+        personal["external_id"] = record.external_id
         return self._audit.event(
             event,
             actor=actor,

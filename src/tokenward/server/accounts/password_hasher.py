@@ -141,9 +141,14 @@ class PasswordHasher:
         Raises:
             Overloaded: no more passwords are taken now.
         """
-        if self._closed or self.unfinished >= self.room:
+        if not self.has_room:
             self.measures.refused += 1
             raise self._overloaded()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more password is taken now."""
+        return not self._closed and self.unfinished < self.room
 
     @property
     def unfinished(self) -> int:

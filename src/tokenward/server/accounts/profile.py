@@ -11,6 +11,7 @@ ADMIN = "admin"
 _MAX_EMAIL = 254
 _MAX_NAME = 200
 _MAX_ROLES = 32
+_MAX_EXTERNAL_ID = 255
 # No "@" in a user name: a login with one is an e-mail address, so nobody can take another's for a user name.
 _USERNAME = re.compile(r"[A-Za-z0-9._-]{3,64}")
 _ROLE = re.compile(r"[a-z][a-z0-9_:-]{0,63}")
@@ -75,6 +76,18 @@ def check_roles(roles: Iterable[str]) -> tuple[str, ...]:
         )
         raise InvalidRequest(msg, reason="roles")
     return unique
+
+
+def check_external_id(external_id: str) -> str:
+    """Return what an application calls the row of its own: any text that prints on one line, compared as written.
+
+    Raises:
+        InvalidRequest: it is empty, too long, or has characters that do not print.
+    """
+    if not 0 < len(external_id) <= _MAX_EXTERNAL_ID or not external_id.isprintable():
+        msg = f"`external_id` must be 1 to {_MAX_EXTERNAL_ID} characters that print."
+        raise InvalidRequest(msg, reason="external id")
+    return external_id
 
 
 def fold_login(login: str) -> str:

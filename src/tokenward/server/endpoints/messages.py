@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from tokenward.errors import Error
+from tokenward.errors import Error, InvalidRequest
 from tokenward.protocol.errors import BODY_TOO_LARGE
 from tokenward.server.endpoints.paths import NO_PARAMETERS
 
@@ -17,6 +17,9 @@ Header: TypeAlias = tuple[bytes, bytes]
 
 JSON = b"application/json"
 PROBLEM_JSON = b"application/problem+json"
+
+# A longer number is beyond every limit, and is not read.
+_MOST_DIGITS = 18
 
 
 class BodyTooLarge(Error):
@@ -83,20 +86,25 @@ class Request:
         Raises:
             BodyTooLarge: it is longer than the limit, by its own account or in fact.
             ClientGone: the connection was closed before its end.
+            InvalidRequest: it says a length that is none.
         """
         declared = self.header(b"content-length")
-        if declared and int(declared) > self._max_body_bytes:
-            raise self._too_large()
+        if declared:
+            if not declared.isdigit():
+                # Our own server program refuses it before; another one may pass it on.
+                raise InvalidRequest(reason="content-length is no number")
+            if len(declared) > _MOST_DIGITS or int(declared) > self._max_body_bytes:
+                raise self._too_large()
         body = b""
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
-            part: bytes = message["body"]
+            part: bytes = message.get("body", b"")
             body = body + part if body else part
             if len(body) > self._max_body_bytes:
                 raise self._too_large()
-            if not message["more_body"]:
+            if not message.get("more_body", False):
                 return body
 
     def _too_large(self) -> BodyTooLarge:

@@ -51,6 +51,7 @@ def routes(
         "/api/v1/admin/accounts/{sub}/disable": {"POST": admin.accounts.disable_account},
         "/api/v1/admin/accounts/{sub}/enable": {"POST": admin.accounts.enable_account},
         "/api/v1/admin/accounts/{sub}/roles": {"PUT": admin.accounts.set_roles},
+        "/api/v1/admin/accounts/{sub}/external-id": {"PUT": admin.accounts.set_external_id},
         "/api/v1/admin/accounts/{sub}/password": {"PUT": admin.accounts.set_password},
         "/api/v1/admin/accounts/{sub}/sessions": {
             "GET": admin.sessions.list_account_sessions,

@@ -6,7 +6,7 @@ used; reading the master key (`server.keyring.wrapping`). Identity follows RFC 8
 """
 
 from tokenward.server.settings.declaration import Settings
-from tokenward.server.settings.loading import load_settings
+from tokenward.server.settings.loading import check_settings, load_settings
 from tokenward.server.settings.reference import settings_reference
 
-__all__ = ["Settings", "load_settings", "settings_reference"]
+__all__ = ["Settings", "check_settings", "load_settings", "settings_reference"]

@@ -68,6 +68,27 @@ def load_settings(
     return settings
 
 
+def check_settings(settings: Settings) -> Settings:
+    """Settings that a program built by itself, completed and checked as `load_settings` does for a server.
+
+    Registration stays as it is, also under `dev`. What was loaded comes back as it was.
+
+    Raises:
+        ConfigurationError: a setting is wrong, or does not fit to another.
+    """
+    known = {declared.name: declared for declared in declared_settings()}
+    default = Settings()
+    given = {
+        name: Given(getattr(settings, name), Source("code"))
+        for name in known
+        if name == "registration" or getattr(settings, name) != getattr(default, name)
+    }
+    settings = Settings(**{name: convert(known[name], written) for name, written in given.items()})
+    settings = _complete(settings, given)
+    _Checks(settings, known, given).check(serving=True)
+    return settings
+
+
 def _from_variables(known: Mapping[str, Declared], environment: Mapping[str, str]) -> dict[str, Given]:
     given = {}
     for variable, value in environment.items():

@@ -18,7 +18,7 @@ _LONGEST_SHOWN = 60
 class Source(NamedTuple):
     """Where a value was written: a `kind` and, for a file, its path."""
 
-    kind: Literal["default", "file", "variable", "flag"]
+    kind: Literal["default", "file", "variable", "flag", "code"]
     path: Path | None = None
 
     def says(self, name: str) -> str:
@@ -30,6 +30,8 @@ class Source(NamedTuple):
                 return f"in the variable {VARIABLE_PREFIX}{name.upper()}"
             case "flag":
                 return f"in the flag {_flag(name)}"
+            case "code":
+                return f"in Settings({name}=...)"
             case _:
                 return "by default"
 

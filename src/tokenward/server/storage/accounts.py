@@ -46,6 +46,11 @@ class AccountStore:
         row = await self._reader.one("accounts.find_by_login", {"login_folded": login_folded})
         return None if row is None else _account(row)
 
+    async def find_by_external_id(self, external_id: str) -> AccountRecord | None:
+        """The account that an application calls `external_id`, compared as it is written."""
+        row = await self._reader.one("accounts.find_by_external_id", {"external_id": external_id})
+        return None if row is None else _account(row)
+
     async def page(self, after: str | None, limit: int) -> list[AccountRecord]:
         """At most `limit` accounts by `sub`, beyond `after`."""
         parameters: Parameters = {"after": after if after is not None else "", "limit": limit}
@@ -82,7 +87,7 @@ class AccountStore:
         return Change("accounts.check_any_admin", {}, 1)
 
     def insert(self, record: AccountRecord) -> Change:
-        """Create an account. Expects one row: refused when `sub`, e-mail or user name is taken."""
+        """Create an account. Expects one row: refused when `sub`, e-mail, user name or external id is taken."""
         parameters = record._asdict()
         parameters["roles"] = msgspec.json.encode(record.roles).decode()
         return Change("accounts.insert", parameters, 1)
@@ -134,6 +139,10 @@ class AccountStore:
     def set_roles(self, sub: str, roles_json: str, at: int) -> Change:
         """Replace the roles by `roles_json`, the JSON text of an array of strings. Expects one row."""
         return Change("accounts.set_roles", {"sub": sub, "roles": roles_json, "at": at}, 1)
+
+    def set_external_id(self, sub: str, external_id: str | None, at: int) -> Change:
+        """Replace the external id, or take it away with `None`. Expects one row; one that is taken refuses the unit."""
+        return Change("accounts.set_external_id", {"sub": sub, "external_id": external_id, "at": at}, 1)
 
     def set_profile(
         self, sub: str, name: str | None, username: str | None, username_folded: str | None, at: int

@@ -20,7 +20,10 @@ class Position(NamedTuple):
 
 
 class AccountRecord(NamedTuple):
-    """An account. At least one of e-mail and user name is there; the folded form is what logins compare."""
+    """An account. At least one of e-mail and user name is there; the folded form is what logins compare.
+
+    `external_id` is what an application calls the row of its own that belongs to the account.
+    """
 
     sub: str
     email: str | None
@@ -35,6 +38,7 @@ class AccountRecord(NamedTuple):
     personal_key_wrapped: bytes
     created_at: int
     updated_at: int
+    external_id: str | None = None
 
 
 class SessionRecord(NamedTuple):

@@ -8,6 +8,7 @@ import msgspec
 from tokenward.server.accounts.accounts import AccountNotFound, Accounts
 from tokenward.server.accounts.administration import AccountSearch, Administration
 from tokenward.server.accounts.erasure import Erasure
+from tokenward.server.accounts.linking import link_account
 from tokenward.server.endpoints.admin.admins import Admins
 from tokenward.server.endpoints.api.rendering import receipt, user
 from tokenward.server.endpoints.bodies import read_json
@@ -22,13 +23,20 @@ _SUB = re.compile(r"usr_[A-Za-z0-9_-]{22}")
 
 
 class NewAccount(msgspec.Struct):
-    """A new account: `email` or `username` or both, a password, a name to be called by, and roles."""
+    """A new account: `email` or `username` or both, a password, a name to be called by, roles, and an external id."""
 
     password: str
     email: str | None = None
     username: str | None = None
     name: str = ""
     roles: tuple[str, ...] = ()
+    external_id: str | None = None
+
+
+class NewExternalId(msgspec.Struct):
+    """What the application calls its own row of this person; `null` ends the link."""
+
+    external_id: str | None
 
 
 class NewRoles(msgspec.Struct):
@@ -45,7 +53,7 @@ class SetPassword(msgspec.Struct):
 
 def administered(account: AccountRecord) -> dict[str, object]:
     """An account as an administrator sees it. Times are UTC seconds."""
-    return {**user(account), "disabled_at": account.disabled_at}
+    return {**user(account), "disabled_at": account.disabled_at, "external_id": account.external_id}
 
 
 def get_sub(request: Request) -> str:
@@ -97,6 +105,7 @@ class AdminAccountEndpoints:
             name=body.name,
             password=body.password,
             roles=body.roles,
+            external_id=body.external_id,
             actor=admin.sub,
             request_id=request.id,
         )
@@ -136,6 +145,23 @@ class AdminAccountEndpoints:
             sub, body.roles, actor=admin.sub, request_id=request.id
         )
         return await self._changed(sub, n)
+
+    async def set_external_id(self, request: Request) -> Response:
+        """`PUT /api/v1/admin/accounts/{sub}/external-id`: link the account to a row of the application's own.
+
+        Nothing is revoked. Two accounts cannot have the same external id: 409 `external_id_taken`.
+        """
+        await self._admins.check(request)
+        body = await read_json(request, NewExternalId)
+        admin = await self._admins.check(request)
+        account = await link_account(
+            Administration(self._accounts, admin.sub),
+            get_sub(request),
+            body.external_id,
+            actor=admin.sub,
+            request_id=request.id,
+        )
+        return json_response({"account": administered(account)})
 
     async def set_password(self, request: Request) -> Response:
         """`PUT /api/v1/admin/accounts/{sub}/password`: set a new password, which signs the account out everywhere."""

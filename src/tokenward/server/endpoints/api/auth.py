@@ -61,7 +61,7 @@ class AuthEndpoints:
     async def register(self, request: Request) -> Response:
         """`POST /api/v1/auth/register`: 201 with `user`, and no tokens."""
         check_origin(request, self._own_origin)
-        self._login.check_room()
+        self._login.check_room(registering=True)
         body = await read_json(request, Registration)
         account = await self._login.register(
             email=body.email,

@@ -146,7 +146,11 @@ class UserEndpoints:
 def _entry(entry: Entry, sub: str) -> dict[str, object]:
     if isinstance(entry, ExportedAccount):
         record = entry.record
-        more = {"has_password": record.password_hash is not None, "known_networks": entry.known_networks}
+        more: dict[str, object] = {
+            "external_id": record.external_id,
+            "has_password": record.password_hash is not None,
+            "known_networks": entry.known_networks,
+        }
         return {"kind": "account", **user(record), **more}
     if isinstance(entry, SessionRecord):
         more = {

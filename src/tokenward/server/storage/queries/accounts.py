@@ -6,21 +6,28 @@ STATEMENTS = {
     "find": Statement(
         """
         SELECT sub, email, email_folded, username, username_folded, name, password_hash, roles, cutoff,
-               disabled_at, personal_key_wrapped, created_at, updated_at
+               disabled_at, personal_key_wrapped, created_at, updated_at, external_id
         FROM accounts WHERE sub = :sub
         """
     ),
     "find_by_login": Statement(
         """
         SELECT sub, email, email_folded, username, username_folded, name, password_hash, roles, cutoff,
-               disabled_at, personal_key_wrapped, created_at, updated_at
+               disabled_at, personal_key_wrapped, created_at, updated_at, external_id
         FROM accounts WHERE email_folded = :login_folded OR username_folded = :login_folded
+        """
+    ),
+    "find_by_external_id": Statement(
+        """
+        SELECT sub, email, email_folded, username, username_folded, name, password_hash, roles, cutoff,
+               disabled_at, personal_key_wrapped, created_at, updated_at, external_id
+        FROM accounts WHERE external_id = :external_id
         """
     ),
     "page": Statement(
         """
         SELECT sub, email, email_folded, username, username_folded, name, password_hash, roles, cutoff,
-               disabled_at, personal_key_wrapped, created_at, updated_at
+               disabled_at, personal_key_wrapped, created_at, updated_at, external_id
         FROM accounts WHERE sub > :after ORDER BY sub LIMIT :limit
         """
     ),
@@ -28,7 +35,7 @@ STATEMENTS = {
     "search_emails": Statement(
         """
         SELECT sub, email, email_folded, username, username_folded, name, password_hash, roles, cutoff,
-               disabled_at, personal_key_wrapped, created_at, updated_at
+               disabled_at, personal_key_wrapped, created_at, updated_at, external_id
         FROM accounts
         WHERE email_folded >= :prefix AND email_folded < :beyond AND email_folded > :after
         ORDER BY email_folded LIMIT :limit
@@ -37,7 +44,7 @@ STATEMENTS = {
     "search_usernames": Statement(
         """
         SELECT sub, email, email_folded, username, username_folded, name, password_hash, roles, cutoff,
-               disabled_at, personal_key_wrapped, created_at, updated_at
+               disabled_at, personal_key_wrapped, created_at, updated_at, external_id
         FROM accounts
         WHERE username_folded >= :prefix AND username_folded < :beyond AND username_folded > :after
           AND (email_folded IS NULL OR email_folded < :prefix OR email_folded >= :beyond)
@@ -61,9 +68,9 @@ STATEMENTS = {
     "insert": Statement(
         """
         INSERT INTO accounts (sub, email, email_folded, username, username_folded, name, password_hash, roles,
-                              cutoff, disabled_at, personal_key_wrapped, created_at, updated_at)
+                              cutoff, disabled_at, personal_key_wrapped, created_at, updated_at, external_id)
         VALUES (:sub, :email, :email_folded, :username, :username_folded, :name, :password_hash, :roles,
-                :cutoff, :disabled_at, :personal_key_wrapped, :created_at, :updated_at)
+                :cutoff, :disabled_at, :personal_key_wrapped, :created_at, :updated_at, :external_id)
         ON CONFLICT DO NOTHING
         """
     ),
@@ -97,6 +104,9 @@ STATEMENTS = {
     ),
     "set_disabled": Statement("UPDATE accounts SET disabled_at = :disabled_at WHERE sub = :sub"),
     "set_roles": Statement("UPDATE accounts SET roles = :roles, updated_at = :at WHERE sub = :sub"),
+    "set_external_id": Statement(
+        "UPDATE accounts SET external_id = :external_id, updated_at = :at WHERE sub = :sub"
+    ),
     "set_profile": Statement(
         """
         UPDATE accounts
