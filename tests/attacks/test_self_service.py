@@ -17,7 +17,7 @@ from tests.server.building import (
     signed_in,
 )
 
-from tokenward.server.sessions.sessions import sid_text
+from tokenward.server.sessions.session_id import sid_text
 from tokenward.server.storage.records import AccountRecord
 
 ME = "/api/v1/users/me"

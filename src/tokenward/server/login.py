@@ -17,7 +17,8 @@ from tokenward.server.accounts.password_hasher import InvalidCredentials, Passwo
 from tokenward.server.audit import Audit
 from tokenward.server.rate_limit import LoginThrottle, RegistrationThrottle, Taken, network_prefix
 from tokenward.server.sessions.refresh_tokens import InvalidGrant
-from tokenward.server.sessions.sessions import Ended, Origin, Sessions, sid_bytes
+from tokenward.server.sessions.session_id import sid_bytes
+from tokenward.server.sessions.sessions import Ended, Origin, Sessions
 from tokenward.server.storage.interface import Storage
 from tokenward.server.storage.records import AccountRecord, ClientRecord
 from tokenward.server.storage.units import Unit

@@ -11,18 +11,23 @@ import msgspec
 
 from tokenward.jose import base64url
 from tokenward.server.keyring.ring import KeyRing
-from tokenward.server.sessions.sessions import Refreshed, sid_text
+from tokenward.server.sessions.session_id import sid_text
+from tokenward.server.sessions.sessions import Refreshed
 from tokenward.tokens.access_token import encode_access_token
 
 
 class TokenResponse(NamedTuple):
-    """What the client gets; `expires_in` in seconds, `sub` for whoever renders the user beside it."""
+    """What the client gets; `expires_in` in seconds, `sub` for whoever renders the user beside it.
+
+    `session_expires_in` is in how many seconds the session ends, and its refresh token with it, if it is not refreshed.
+    """
 
     access_token: str
     expires_in: int
     refresh_token: str
     scope: str
     sub: str
+    session_expires_in: int
 
 
 class TokenIssuer:
@@ -60,5 +65,10 @@ class TokenIssuer:
         }
         token = encode_access_token(claims, self._ring.signing_key(self._algorithm))
         return TokenResponse(
-            token, expires_at - refreshed.at, refreshed.refresh_token, session.scope, session.sub
+            token,
+            expires_at - refreshed.at,
+            refreshed.refresh_token,
+            session.scope,
+            session.sub,
+            min(session.idle_expires_at, session.absolute_expires_at) - refreshed.at,
         )

@@ -11,7 +11,8 @@ from tokenward.server.rate_limit import ChangeThrottle, LoginThrottle, Taken
 from tokenward.server.revocation.log import RevocationLog
 from tokenward.server.sessions.keeping import SessionKeeping
 from tokenward.server.sessions.refresh_tokens import InvalidGrant
-from tokenward.server.sessions.sessions import Ended, Origin, Refreshed, sid_text
+from tokenward.server.sessions.session_id import sid_text
+from tokenward.server.sessions.sessions import Ended, Origin, Refreshed
 from tokenward.server.storage.interface import Storage
 from tokenward.server.storage.records import AccountRecord
 from tokenward.server.storage.units import Change, Unit
