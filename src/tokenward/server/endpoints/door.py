@@ -16,6 +16,7 @@ from tokenward.protocol.errors import (
     RATE_LIMITED,
 )
 from tokenward.server.endpoints.client_address import UNIX_PEER, UNREADABLE, X_FORWARDED_FOR, client_address
+from tokenward.server.endpoints.cors import Cors
 from tokenward.server.endpoints.error_responses import MethodNotAllowed, NotFound, ServerError, problem
 from tokenward.server.endpoints.messages import (
     ClientGone,
@@ -43,6 +44,11 @@ _SECURITY_CODES = frozenset(
 _ALARMS = {"session.reuse_detected": "warning", "storage.rolled_back": "error", UNREADABLE: "warning"}
 
 
+# A 204 has no body, and in a 304 it would be taken for the length of the document that did not change (RFC 9110
+# section 8.6).
+_WITHOUT_LENGTH = (204, 304)
+
+
 class DoorPolicy(NamedTuple):
     """What the door needs of the settings."""
 
@@ -52,6 +58,8 @@ class DoorPolicy(NamedTuple):
     access_log: bool
     slow_request_seconds: float
     proxy_header: bytes = X_FORWARDED_FOR
+    # Only where pages of other origins are let in; nothing is looked at for it otherwise.
+    cors: Cors | None = None
 
 
 class Door:
@@ -94,8 +102,9 @@ class Door:
             (b"x-request-id", request_id.encode()),
             *response.headers,
         ]
-        if response.status != 304:
-            # In a 304 it would be taken for the length of the document that did not change (RFC 9110 section 8.6).
+        if self._policy.cors is not None:
+            headers += self._policy.cors.headers(request)
+        if response.status not in _WITHOUT_LENGTH:
             headers.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -112,6 +121,10 @@ class Door:
                 )
             if request.query:
                 check_no_secret_in_query(request.query)
+            if policy.cors is not None and methods is not None:
+                preflight = policy.cors.preflight(request, methods)
+                if preflight is not None:
+                    return preflight
             return await _find_handler(request, methods)(request)
         except Error as error:
             self._log_refusal(request, route, error)
