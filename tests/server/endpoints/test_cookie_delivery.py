@@ -78,10 +78,8 @@ async def test_a_refresh_by_cookie_rotates_it(server: Server, page: Page) -> Non
     before = page.jar[REFRESH]
     server.clock.advance(10)
     answer = await page.refresh()
-    assert (answer.status, answer.json.keys()) == (
-        200,
-        {"access_token", "token_type", "expires_in", "scope"},
-    )
+    assert answer.status == 200
+    assert answer.json.keys() == {"access_token", "token_type", "expires_in", "scope"}
     assert page.jar[REFRESH] != before
     assert page.jar[REFRESH] not in answer.body.decode()
     assert (await server.client.me(answer.json["access_token"])).status == 200

@@ -8,8 +8,8 @@ import pytest
 from tests.server.building import EMAIL, ISSUER, PASSWORD, Answer, Server, run_server
 from tests.server.endpoints.pages import APP, Page
 
+from tokenward.errors import StorageUnavailable
 from tokenward.server.app import build_door
-from tokenward.server.storage.errors import StorageUnavailable
 
 OTHER = "https://evil.example"
 ME = "/api/v1/users/me"
@@ -63,9 +63,8 @@ async def answers(server: Server, *origins: bytes) -> list[Answer]:
         await client.get(ME, query=b"access_token=x", headers=headers),
         await client.get("/healthz", headers=headers),
     ]
-    for _ in range(server.services.settings.login_burst):
-        limited = await client.log_in("wrong", headers=headers)
-    return [*found, limited]
+    guesses = range(server.services.settings.login_burst)
+    return found + [await client.log_in("wrong", headers=headers) for _ in guesses]
 
 
 async def test_a_page_of_a_listed_origin_may_read_every_answer(server: Server) -> None:
