@@ -85,7 +85,9 @@ ANSWERS = {
     "POST /api/v1/auth/register": Answer(201, ("user",)),
     "POST /api/v1/auth/login": Answer(200, (*_TOKENS, "user")),
     "POST /api/v1/auth/refresh": Answer(200, _TOKENS),
-    "POST /api/v1/auth/logout": Answer(200, _RECEIPT, instead="or else the refresh token in the body"),
+    "POST /api/v1/auth/logout": Answer(
+        200, _RECEIPT, instead="or else the refresh token in the body or the cookie"
+    ),
     "POST /api/v1/auth/logout-everywhere": Answer(200, _RECEIPT),
     "GET /api/v1/users/me": Answer(200, USER),
     "PATCH /api/v1/users/me": Answer(200, USER),
@@ -137,8 +139,14 @@ answered in the same form without `request_id`.
 
 An access token travels in the header `Authorization: Bearer TOKEN` and nowhere else: a request with a token or a
 password in its URL is refused. A body may have no member that its table does not list,
-and none twice; in a form, `grant_type`, `scope`, `client_id` and `client_secret` are ignored. A request
-with an `Origin` header of another site is refused by the paths under `/api/v1/auth/`.
+and none twice; in a form, `grant_type`, `scope`, `client_id` and `client_secret` are ignored. A request with an
+`Origin` header that is neither this server's own nor in the setting `browser_origins` is refused by the paths under
+`/api/v1/auth/`. Pages of the origins in that setting may read every answer (CORS), and no others.
+
+With `"delivery": "cookie"` in the body, where its table has `delivery`, the refresh token comes and goes in the cookie
+`__Host-tokenward-refresh` and is no member of the answer. Such a request must be JSON and have an `Origin` as above and
+the header `X-Tokenward: 1`, or the answer is 403. No cookie is read or set otherwise.
+[Keeping tokens in a browser](../how-to/keep-tokens-in-a-browser.md) shows all of it.
 
 An issuer with a path, such as `https://example.com/sso`, is served under that path as well as without it, and its
 RFC 8414 metadata also at `/.well-known/oauth-authorization-server/sso`.

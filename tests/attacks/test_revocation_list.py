@@ -21,7 +21,7 @@ from tests.server.endpoints.admins import Route, admin_routes, sign_in_admin
 from tokenward.errors import InvalidToken
 from tokenward.jose import base64url
 from tokenward.server.revocation.log import DROP_MARGIN_SECONDS, LONGEST_TOKEN_SECONDS
-from tokenward.server.sessions.sessions import sid_text
+from tokenward.server.sessions.session_id import sid_text
 from tokenward.server.storage.sqlite import SQLiteStorage
 from tokenward.tokens.revocation_set import RevocationRecord, RevocationSet
 from tokenward.tokens.verifier import TokenVerifier

@@ -17,7 +17,7 @@ from tests.server.building import (
     signed_in,
 )
 
-from tokenward.server.sessions.sessions import sid_text
+from tokenward.server.sessions.session_id import sid_text
 from tokenward.server.storage.records import AccountRecord
 
 ME = "/api/v1/users/me"
@@ -89,7 +89,10 @@ async def test_i25_tokens_of_an_ended_session_and_of_an_erased_account_are_refus
             await server.client.request("DELETE", f"{ME}/sessions", token=third["access_token"])
         ).status == 200
         await refused(server, second)
-        assert (await server.client.request("DELETE", ME, token=third["access_token"])).status == 200
+        erased = await server.client.request(
+            "DELETE", ME, json={"current_password": PASSWORD}, token=third["access_token"]
+        )
+        assert erased.status == 200
         await refused(server, third)
     async with run_server(tmp_path, clock=server.clock) as server:
         await refused(server, first, second, third)

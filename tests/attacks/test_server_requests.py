@@ -46,6 +46,7 @@ async def test_h01_a_token_in_query_body_or_cookie_is_never_taken(tmp_path: Path
         for headers in (
             [(b"cookie", b"access_token=" + good.encode())],
             [(b"cookie", b"__Host-tokenward=" + good.encode())],
+            [(b"cookie", b"__Host-tokenward-refresh=" + good.encode())],
             [(b"x-access-token", good.encode())],
             [(b"proxy-authorization", b"Bearer " + good.encode())],
         ):
@@ -128,11 +129,12 @@ async def whole_life(server: Server) -> list[Answer]:
     return answers
 
 
-async def test_h09_no_cookie_is_ever_set(tmp_path: Path) -> None:
+async def test_h09_no_cookie_is_set_unless_it_was_asked_for(tmp_path: Path) -> None:
+    """What is set when it was asked for: `test_browsers.py`."""
     async with run_server(tmp_path) as server:
         for answer in await whole_life(server):
             assert answer.header("set-cookie") is None
-            # So a stolen page of another origin has nothing to ride on, and is not let in either.
+            # So a page of another origin has nothing to ride on, and is not let in either.
             assert answer.header("access-control-allow-credentials") is None
 
 

@@ -92,6 +92,7 @@ def _ask_everything(server: Server) -> dict[str, tuple[int, set[str]]]:
         "POST /api/v1/auth/login": '{"username": "ada", "password": "seven green boats at noon"}',
         "POST /api/v1/auth/refresh": '{"refresh_token": "\'"$REFRESH"\'"}',
         "PATCH /api/v1/users/me": '{"name": "Somebody"}',
+        "DELETE /api/v1/users/me": '{"current_password": "seven green boats at noon"}',
         "POST /api/v1/users/me/password": _CHANGED_PASSWORD,
         "POST /api/v1/admin/accounts": '{"username": "grace", "password": "seven green boats at noon"}',
         "PUT /api/v1/admin/accounts/{sub}/roles": '{"roles": ["reader"]}',

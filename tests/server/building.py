@@ -25,7 +25,8 @@ from tokenward.server.endpoints.messages import Message
 from tokenward.server.endpoints.telemetry import Log, Metrics
 from tokenward.server.login import FIRST_PARTY, FIRST_PARTY_SCOPE
 from tokenward.server.services import Services, database_path, open_services
-from tokenward.server.sessions.sessions import Origin, Refreshed, Sessions, sid_bytes
+from tokenward.server.sessions.session_id import sid_bytes
+from tokenward.server.sessions.sessions import Origin, Refreshed, Sessions
 from tokenward.server.settings import Settings
 from tokenward.server.storage.migrate import migrate
 from tokenward.server.storage.records import (

@@ -431,3 +431,39 @@ def test_a_name_too_long_to_be_a_login_is_not_folded() -> None:
     marks = "a" + "\u0301\u0316" * 16_000
     assert _fold(marks) == marks
     assert _fold(marks[:200]) != marks[:200]
+
+
+# Devices that have signed in before.
+
+
+async def test_a_device_is_charged_to_its_own_bucket_and_to_no_other(
+    door: Door, storage: Storage, clock: FakeClock
+) -> None:
+    device = bytes(16)
+    for _ in range(3):
+        await door.decide(await door.throttle.take("alice", HOME, device=device))
+    with pytest.raises(RateLimited) as caught:
+        await door.throttle.take("alice", CAFE, device=device)
+    assert caught.value.retry_after_seconds == 60
+    # The network, the login and another device of it are as they were.
+    await door.fail("alice", HOME, 3)
+    await door.decide(await door.throttle.take("alice", HOME, device=bytes(15) + b"1"))
+    await door.decide(await door.throttle.take("bob", HOME, device=device))
+    clock.advance(60)
+    await door.decide(await door.throttle.take("ALICE", HOME, device=device))
+
+
+async def test_strangers_do_not_fill_the_bucket_of_a_device(door: Door) -> None:
+    await door.fail("alice", HOME, 3)
+    await door.refused("alice", HOME)
+    taken = await door.throttle.take("alice", HOME, device=bytes(16))
+    assert (await door.storage.apply(Unit("sign_in", door.throttle.succeeded(taken)))).applied
+    door.throttle.release(taken)
+    # Its success forgives nothing to others.
+    await door.refused("alice", HOME)
+
+
+async def test_many_attempts_of_a_device_at_once_do_not_slip_through(door: Door) -> None:
+    attempts = (door.throttle.take("alice", HOME, device=bytes(16)) for _ in range(20))
+    results = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sum(isinstance(result, Taken) for result in results) == 3

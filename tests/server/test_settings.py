@@ -7,6 +7,7 @@ import pytest
 from tokenward.errors import ConfigurationError
 from tokenward.server.settings import Settings, load_settings, settings_reference
 from tokenward.server.settings.declaration import declared_settings
+from tokenward.server.settings.origins import origin_of
 
 ISSUER = "https://auth.example.com"
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - nothing is bound here
@@ -369,3 +370,87 @@ def test_the_reference_names_every_setting_and_its_bounds() -> None:
     assert "a whole number of seconds from 60 to 3600" in reference
     assert "\n\n\n" not in reference
     assert reference.endswith("|\n")
+
+
+# Origins of pages.
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://app.example.com",
+        "https://app.example.com:8443",
+        "https://192.0.2.1",
+        "https://[2001:db8::1]:444",
+    ],
+)
+def test_origins_of_pages_are_kept_as_written(origin: str, tmp_path: Path) -> None:
+    two = "https://two.example"
+    assert load().browser_origins == ()
+    assert load({"TOKENWARD_BROWSER_ORIGINS": f"{origin}, {two}"}).browser_origins == (origin, two)
+    config = toml_file(tmp_path, f'browser_origins = ["{origin}"]')
+    assert load(config=config).browser_origins == (origin,)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "null",
+        "app.example.com",
+        "https://app.example.com/",
+        "https://app.example.com/path",
+        "https://App.example.com",
+        "https://app.example.com:443",
+        "https://app.example.com:0",
+        "https://app.example.com:65536",
+        "https://app.example.com:",
+        "https://*.example.com",
+        "https://user@app.example.com",
+        "https://app.example.com?",
+        "https://app.example.com#",
+        "https://[2001:DB8::1]",
+        "https://[2001:db8:0:0::1]",
+        "https://[x]",
+        "https://exämple.com",
+        "https://" + "a" * 300,
+        "ftp://app.example.com",
+        "https://app .example.com",
+        "https://app.example.com\n",
+    ],
+)
+def test_what_is_no_origin_as_browsers_write_it_is_refused(origin: str) -> None:
+    text = refused(flags={"browser_origins": (origin,)})
+    assert "browser_origins (in the flag --browser-origins) must list origins as browsers write them" in text
+    assert repr(origin[:60])[1:-1].replace("ä", "\\xe4") in text
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://127.0.0.1:3000", "http://localhost:3000", "http://[::1]:3000", "http://app.localhost"]
+)
+def test_plain_http_pages_are_for_loopback_under_dev(origin: str) -> None:
+    variables = {"TOKENWARD_BROWSER_ORIGINS": origin}
+    assert "must list https origins" in refused(variables)
+    assert load_settings(environment=variables, flags={"dev": True}).browser_origins == (origin,)
+    for other in ("http://app.example.com", "http://10.0.0.1:3000", "http://localhost.example.com"):
+        with pytest.raises(ConfigurationError, match="must list https origins"):
+            load_settings(environment={"TOKENWARD_BROWSER_ORIGINS": other}, flags={"dev": True})
+
+
+@pytest.mark.parametrize("value", [1, True, [1], {"a": "b"}])
+def test_a_list_of_texts_holds_texts(value: object) -> None:
+    assert "be a list of texts" in refused(flags={"browser_origins": value})
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://auth.example.com", "https://auth.example.com"),
+        ("https://Auth.Example.com:443/sso", "https://auth.example.com"),
+        ("https://auth.example.com:8443/", "https://auth.example.com:8443"),
+        ("http://127.0.0.1:80", "http://127.0.0.1"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_the_origin_of_the_issuer_is_what_a_browser_makes_of_it(url: str, origin: str) -> None:
+    assert origin_of(url) == origin

@@ -10,7 +10,8 @@ from tests.server.building import AUDIENCE, ISSUER, Server, run_server
 from tokenward.errors import InvalidToken
 from tokenward.jose.jws import unverified_header
 from tokenward.jose.jwt import unverified_claims
-from tokenward.server.sessions.sessions import Refreshed, sid_text
+from tokenward.server.sessions.session_id import sid_text
+from tokenward.server.sessions.sessions import Refreshed
 from tokenward.server.token_issuer import TokenIssuer, TokenResponse
 
 

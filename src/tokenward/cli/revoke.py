@@ -60,7 +60,7 @@ def revoke(
 
 async def _revoke(services: "Services", scope: str, value: str, reason: str) -> int:
     from tokenward.server.audit import COMMAND_LINE
-    from tokenward.server.sessions.sessions import sid_bytes
+    from tokenward.server.sessions.session_id import sid_bytes
 
     if scope == "key":
         return await services.rotation.revoke(value, reason=reason, actor=COMMAND_LINE)

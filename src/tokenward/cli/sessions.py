@@ -76,7 +76,7 @@ def end(sid: str, reason: str, as_json: bool, data: Path | None, config: Path | 
 
 
 def _row(session: "SessionRecord") -> dict[str, Any]:
-    from tokenward.server.sessions.sessions import sid_text
+    from tokenward.server.sessions.session_id import sid_text
 
     return {
         "sid": sid_text(session.sid),

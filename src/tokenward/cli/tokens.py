@@ -57,7 +57,7 @@ def inspect(token: str, as_json: bool, data: Path | None, config: Path | None) -
 
 async def _inspect_refresh_token(services: "Services", text: str) -> dict[str, Any]:
     from tokenward.server.sessions import refresh_tokens
-    from tokenward.server.sessions.sessions import sid_text
+    from tokenward.server.sessions.session_id import sid_text
 
     try:
         presented = refresh_tokens.decode(text)

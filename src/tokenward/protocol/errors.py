@@ -39,6 +39,7 @@ SHUTTING_DOWN: Final = "shutting_down"
 NOT_FOUND: Final = "not_found"
 METHOD_NOT_ALLOWED: Final = "method_not_allowed"
 ORIGIN_REFUSED: Final = "origin_refused"
+BROWSER_CHECK_FAILED: Final = "browser_check_failed"
 STORAGE_UNAVAILABLE: Final = "storage_unavailable"
 KEYS_UNAVAILABLE: Final = "keys_unavailable"
 SERVER_ERROR: Final = "server_error"
@@ -185,8 +186,14 @@ _CODES = (
     ErrorCode(
         ORIGIN_REFUSED,
         403,
-        "A browser sent the request for a web page of another origin.",
-        "Send it from a page of the server's own origin, or from a program.",
+        "A browser sent the request for a web page of an origin that is not listed.",
+        "Send it from a page of the server's own origin, from one in the setting `browser_origins`, or from a program.",
+    ),
+    ErrorCode(
+        BROWSER_CHECK_FAILED,
+        403,
+        'The request asks for `"delivery": "cookie"` and lacks what tells it from one that a foreign page made.',
+        "Send it by `fetch` from a page, as JSON and with the header `X-Tokenward: 1`; the browser adds `Origin`.",
     ),
     ErrorCode(
         STORAGE_UNAVAILABLE,

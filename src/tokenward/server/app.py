@@ -1,12 +1,13 @@
 """The HTTP side of the composition root: services in, the ASGI application out."""
 
-from urllib.parse import urlsplit
-
 from tokenward.server.endpoints.admin.endpoints import admin_endpoints
 from tokenward.server.endpoints.api.auth import AuthEndpoints
+from tokenward.server.endpoints.api.cookie_delivery import CookieDelivery
 from tokenward.server.endpoints.api.own_sessions import OwnSessionEndpoints
 from tokenward.server.endpoints.api.signed_in import SignedIn
 from tokenward.server.endpoints.api.users import UserEndpoints
+from tokenward.server.endpoints.browsers import PageOrigins
+from tokenward.server.endpoints.cors import Cors
 from tokenward.server.endpoints.door import Door, DoorPolicy
 from tokenward.server.endpoints.draining import Draining
 from tokenward.server.endpoints.operations import OperationsEndpoints
@@ -17,13 +18,15 @@ from tokenward.server.endpoints.well_known import WellKnownEndpoints
 from tokenward.server.login import FIRST_PARTY_SCOPE
 from tokenward.server.scrape import observe
 from tokenward.server.services import Services
+from tokenward.server.settings.origins import origin_of
 
 
 def build_door(services: Services, *, log: Log, metrics: Metrics, draining: Draining | None = None) -> Door:
     """The ASGI application over these services. `draining` tells it when the server program is about to stop."""
     settings = services.settings
-    parts = urlsplit(settings.issuer)
-    own_origin = f"{parts.scheme}://{parts.netloc}"
+    own_origin = origin_of(settings.issuer)
+    pages = PageOrigins(own_origin, settings.browser_origins)
+    cookies = CookieDelivery(pages)
     observe(services, log, metrics)
     kind = Door
     if settings.tracing:
@@ -35,7 +38,12 @@ def build_door(services: Services, *, log: Log, metrics: Metrics, draining: Drai
         routes=routes(
             issuer=settings.issuer,
             auth=AuthEndpoints(
-                login=services.login, guard=services.guard, own_origin=own_origin, log=log, metrics=metrics
+                login=services.login,
+                guard=services.guard,
+                pages=pages,
+                cookies=cookies,
+                log=log,
+                metrics=metrics,
             ),
             users=UserEndpoints(
                 signed_in=signed_in,
@@ -43,6 +51,8 @@ def build_door(services: Services, *, log: Log, metrics: Metrics, draining: Drai
                 login=services.login,
                 erasure=services.erasure,
                 export=services.export,
+                password_check=services.password_check,
+                cookies=cookies,
                 change_throttle=services.change_throttle,
                 metrics=metrics,
             ),
@@ -67,11 +77,12 @@ def build_door(services: Services, *, log: Log, metrics: Metrics, draining: Drai
         ),
         policy=DoorPolicy(
             max_body_bytes=settings.max_body_bytes,
-            headers=(*SECURITY_HEADERS, HSTS) if parts.scheme == "https" else SECURITY_HEADERS,
+            headers=(*SECURITY_HEADERS, HSTS) if own_origin.startswith("https:") else SECURITY_HEADERS,
             trusted_proxies=settings.trusted_proxies,
             access_log=settings.access_log,
             slow_request_seconds=settings.slow_request_ms / 1000,
             proxy_header=settings.proxy_header.lower().encode(),
+            cors=Cors(settings.browser_origins) if settings.browser_origins else None,
         ),
         clock=services.clock,
         log=log,

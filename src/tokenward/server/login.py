@@ -16,10 +16,12 @@ from tokenward.server.accounts.application_claims import AddedClaims, Applicatio
 from tokenward.server.accounts.password_change import PasswordChange
 from tokenward.server.accounts.password_hasher import InvalidCredentials, PasswordHasher
 from tokenward.server.audit import Audit
+from tokenward.server.keyring.device_key import DeviceKey
 from tokenward.server.observation.outcomes import LoginOutcomes
 from tokenward.server.rate_limit import LoginThrottle, RegistrationThrottle, Taken, network_prefix
 from tokenward.server.sessions.refresh_tokens import InvalidGrant
-from tokenward.server.sessions.sessions import Ended, Origin, Sessions, sid_bytes
+from tokenward.server.sessions.session_id import sid_bytes
+from tokenward.server.sessions.sessions import Ended, Origin, Refreshed, Sessions
 from tokenward.server.storage.interface import Storage
 from tokenward.server.storage.records import AccountRecord, ClientRecord
 from tokenward.server.storage.units import Unit
@@ -64,6 +66,7 @@ class Login:
         accounts: Accounts,
         hasher: PasswordHasher,
         login_throttle: LoginThrottle,
+        device_key: DeviceKey,
         registration_throttle: RegistrationThrottle,
         sessions: Sessions,
         password_change: PasswordChange,
@@ -78,6 +81,7 @@ class Login:
         self._accounts = accounts
         self._hasher = hasher
         self._login_throttle = login_throttle
+        self._device_key = device_key
         self._registration_throttle = registration_throttle
         self._sessions = sessions
         self._password_change = password_change
@@ -123,9 +127,9 @@ class Login:
             )
 
     async def log_in(
-        self, name: str, password: str, *, caller: Caller
+        self, name: str, password: str, *, caller: Caller, device: str = ""
     ) -> tuple[TokenResponse, AccountRecord]:
-        """Verify a password and start a session.
+        """Verify a password and start a session. `device` is what the client sent as the mark of its device.
 
         The attempt takes its place in the throttle before the hash is computed, so that many guesses at once cannot
         slip through.
@@ -137,7 +141,9 @@ class Login:
         """
         with self.outcomes.signing_in():
             self._hasher.check_room()
-            taken = await self._login_throttle.take(name, caller.address)
+            taken = await self._login_throttle.take(
+                name, caller.address, device=self._device_key.find_device(device, name) if device else None
+            )
             try:
                 return await self._verify_and_start(name, password, taken, caller)
             finally:
@@ -174,8 +180,14 @@ class Login:
             raise InvalidCredentials(reason=error.reason) from None
         return self._token_issuer.issue(refreshed, added), account
 
-    async def refresh(self, refresh_token: str, *, caller: Caller) -> tuple[TokenResponse, bool]:
-        """Exchange a refresh token; also says whether it was a retry, which got the same successor again.
+    def mark_device(self, name: str, device: str) -> str:
+        """A mark for the device that just signed in as `name`: that of before, made anew, or one of a new device."""
+        return self._device_key.make(name, self._device_key.find_device(device, name))
+
+    async def refresh(
+        self, refresh_token: str, *, caller: Caller, coalesce: bool = False
+    ) -> tuple[TokenResponse, Refreshed]:
+        """Exchange a refresh token; `coalesce` is for one from a cookie.
 
         Raises:
             InvalidGrant: it is not accepted.
@@ -189,13 +201,17 @@ class Login:
                 session = await self._sessions.find_by_refresh_token(refresh_token, client_id=FIRST_PARTY)
                 added = await self._added_claims(session.sub)
             refreshed = await self._sessions.refresh(
-                refresh_token, client_id=FIRST_PARTY, origin=caller.origin, request_id=caller.request_id
+                refresh_token,
+                client_id=FIRST_PARTY,
+                origin=caller.origin,
+                request_id=caller.request_id,
+                coalesce=coalesce,
             )
         except Error as error:
             self.outcomes.refresh_refused(error)
             raise
-        self.outcomes.refreshed(retried=refreshed.retried)
-        return self._token_issuer.issue(refreshed, added), refreshed.retried
+        self.outcomes.refreshed(refreshed.event)
+        return self._token_issuer.issue(refreshed, added), refreshed
 
     async def log_out(self, token: AccessToken, *, caller: Caller) -> Ended:
         """End the session of a verified access token.
@@ -203,7 +219,7 @@ class Login:
         Raises:
             InvalidGrant: it had ended already.
         """
-        return await self._end(_sid(token), token.sub, caller)
+        return await self._end(token_sid(token), token.sub, caller)
 
     async def log_out_by_refresh_token(self, refresh_token: str, *, caller: Caller) -> Ended:
         """End the session of a refresh token.
@@ -213,6 +229,16 @@ class Login:
         """
         session = await self._sessions.find_by_refresh_token(refresh_token, client_id=FIRST_PARTY)
         return await self._end(session.sid, session.sub, caller)
+
+    async def log_out_by_cookie(self, refresh_token: str | None, *, caller: Caller) -> Ended:
+        """End the session of a refresh token from a cookie, if it is one and the session lives.
+
+        Whatever the cookie held, nothing of it counts afterwards: a browser that signs out is told so, and no more.
+        """
+        try:
+            return await self.log_out_by_refresh_token(refresh_token or "", caller=caller)
+        except InvalidGrant:
+            return Ended(0, (await self._storage.position()).n)
 
     async def log_out_everywhere(self, token: AccessToken, *, caller: Caller) -> Ended:
         """End every session of the account of a verified access token."""
@@ -241,7 +267,7 @@ class Login:
         await self._added_claims(account.sub)
         changed = await self._password_change.change(
             account,
-            sid=_sid(token),
+            sid=token_sid(token),
             current=current,
             new=new,
             end_others=end_others,
@@ -284,7 +310,12 @@ class Login:
         await self._storage.apply(Unit("note_failed_login", changes))
 
 
-def _sid(token: AccessToken) -> bytes:
+def token_sid(token: AccessToken) -> bytes:
+    """The session of an access token.
+
+    Raises:
+        InvalidGrant: it belongs to none.
+    """
     if token.sid is None:
         raise InvalidGrant("This token belongs to no session.", reason="access token without sid")
     return sid_bytes(token.sid)

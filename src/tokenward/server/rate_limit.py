@@ -113,8 +113,11 @@ class LoginThrottle:
         self._network = network
         self._places: dict[bytes, _Places] = {}
 
-    async def take(self, login: str, address: str) -> Taken:
+    async def take(self, login: str, address: str, *, device: bytes | None = None) -> Taken:
         """Take a place for one attempt to sign in as `login`, as it was typed, from the IP address `address`.
+
+        A `device` that has signed in as `login` before, which must have been verified, has a bucket of its own and
+        fills no other: strangers in its own network cannot lock the owner out, nor can all the world.
 
         Whole or not at all. `release` must follow, whatever comes of the attempt; and before that `failed` or
         `succeeded`, unless it was not decided. With several nodes each counts its own attempts under way.
@@ -123,22 +126,26 @@ class LoginThrottle:
             RateLimited: a bucket is full; the answer is the same whether or not the login exists.
         """
         origin = network_prefix(address)
-        login_hash, origin_hash = _hash("login", _fold(login)), _hash("origin", origin)
+        whose, origin_hash = login_hash(login), _hash("origin", origin)
         own, network, unknown = (
-            _hash("login-from-network", login_hash, origin_hash),
+            _hash("login-from-network", whose, origin_hash)
+            if device is None
+            else _hash("login-from-device", whose, device),
             _hash("network", origin),
-            _hash("login-from-unknown", login_hash),
+            _hash("login-from-unknown", whose),
         )
         buckets = (own, network, unknown)
         with self._counting(buckets) as places:
             # A failure that the database does not show yet belongs to an attempt that is under way now, or to one that
             # gets its place while we look. Without both, guesses could slip through between place and charge.
             before = {bucket: entry.under_way - entry.granted for bucket, entry in places.items()}
-            known, levels = await self._storage.rate_limits.find_throttle(login_hash, origin_hash, buckets)
+            known, levels = await self._storage.rate_limits.find_throttle(whose, origin_hash, buckets)
             # From here to the end nothing waits, so that no two can both get the last place.
-            limits = {own: self._from_network, network: self._network}
-            if not known:
-                limits[unknown] = self._from_unknown
+            limits = {own: self._from_network}
+            if device is None:
+                limits[network] = self._network
+                if not known:
+                    limits[unknown] = self._from_unknown
             others = {bucket: before[bucket] + places[bucket].granted for bucket in limits}
             wait_ms = _wait_ms(limits, levels, others, now_ms=int(self._clock.now() * 1000))
             if wait_ms > 0:
@@ -146,7 +153,7 @@ class LoginThrottle:
             for bucket in limits:
                 places[bucket].granted += 1
                 places[bucket].under_way += 1
-        return Taken(login_hash, origin_hash, own, limits)
+        return Taken(whose, origin_hash, own, limits)
 
     def release(self, taken: Taken) -> None:
         """The attempt is over."""
@@ -237,13 +244,18 @@ class ChangeThrottle:
         await _take_or_refuse(self._storage, self._clock, bucket, self._limit, "account changes throttled")
 
 
+def login_hash(login: str) -> bytes:
+    """The hash (32 bytes) that a login has in buckets and marks, however it was typed."""
+    return _hash("login", _fold(login))
+
+
 async def find_known_networks(storage: Storage, logins: Iterable[str], limit: int) -> tuple[int, ...]:
     """When each network last signed in with one of these e-mail addresses and user names; at most `limit` of each."""
     return tuple(
         [
             seen_at
             for login in logins
-            for seen_at in await storage.rate_limits.origins(_hash("login", _fold(login)), limit)
+            for seen_at in await storage.rate_limits.origins(login_hash(login), limit)
         ]
     )
 
@@ -253,7 +265,7 @@ def forget_logins(storage: Storage, logins: Iterable[str]) -> tuple[Change, ...]
 
     Their buckets are left: they are named by hashes, drain within the hour, and forgiving failures helps a guesser.
     """
-    return tuple(storage.rate_limits.forget_origins(_hash("login", _fold(login))) for login in logins)
+    return tuple(storage.rate_limits.forget_origins(login_hash(login)) for login in logins)
 
 
 @lru_cache(maxsize=4096)

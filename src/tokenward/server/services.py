@@ -14,10 +14,12 @@ from tokenward.server.accounts.application_claims import ApplicationClaims
 from tokenward.server.accounts.erasure import Erasure
 from tokenward.server.accounts.export import Export
 from tokenward.server.accounts.password_change import PasswordChange
+from tokenward.server.accounts.password_check import PasswordCheck
 from tokenward.server.accounts.password_hasher import PasswordHasher
 from tokenward.server.accounts.passwords import PasswordRules
 from tokenward.server.audit import Audit
 from tokenward.server.endpoints.security import BearerGuard
+from tokenward.server.keyring.device_key import DeviceKey
 from tokenward.server.keyring.ring import KeyRing
 from tokenward.server.keyring.rotation import Rotation, RotationPolicy
 from tokenward.server.keyring.wrapping import HOW_TO_MAKE_ONE, MasterKey
@@ -70,6 +72,7 @@ class Services:
     session_directory: SessionDirectory
     login: Login
     login_throttle: LoginThrottle
+    password_check: PasswordCheck
     change_throttle: ChangeThrottle
     verifier: TokenVerifier[AccessToken]
     guard: BearerGuard
@@ -280,11 +283,20 @@ def _build(
         algorithm=settings.access_token_algorithm,
         access_token_seconds=settings.access_token_seconds,
     )
+    password_check = PasswordCheck(
+        storage=storage,
+        accounts=accounts,
+        hasher=hasher,
+        login_throttle=login_throttle,
+        audit=audit,
+        clock=clock,
+    )
     login = Login(
         storage=storage,
         accounts=accounts,
         hasher=hasher,
         login_throttle=login_throttle,
+        device_key=DeviceKey(master_key, clock),
         registration_throttle=RegistrationThrottle(
             storage, clock, limit=Limit(settings.register_burst, settings.register_refill_seconds)
         ),
@@ -292,8 +304,7 @@ def _build(
         password_change=PasswordChange(
             storage=storage,
             accounts=accounts,
-            hasher=hasher,
-            login_throttle=login_throttle,
+            password_check=password_check,
             change_throttle=change_throttle,
             keeping=SessionKeeping(storage=storage, ring=ring, policy=policy),
             revocations=revocations,
@@ -322,6 +333,7 @@ def _build(
         session_directory=SessionDirectory(storage=storage, sessions=sessions, clock=clock),
         login=login,
         login_throttle=login_throttle,
+        password_check=password_check,
         change_throttle=change_throttle,
         verifier=verifier,
         guard=BearerGuard(verifier=verifier, ring=ring, revocations=revocations),

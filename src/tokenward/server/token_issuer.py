@@ -12,7 +12,8 @@ import msgspec
 from tokenward.jose import base64url
 from tokenward.server.accounts.application_claims import AddedClaims
 from tokenward.server.keyring.ring import KeyRing
-from tokenward.server.sessions.sessions import Refreshed, sid_text
+from tokenward.server.sessions.session_id import sid_text
+from tokenward.server.sessions.sessions import Refreshed
 from tokenward.tokens.access_token import encode_access_token
 
 # Those that access tokens can be signed with; each is counted from zero.
@@ -20,13 +21,17 @@ ALGORITHMS = ("ES256", "RS256", "HS256", "Ed25519")
 
 
 class TokenResponse(NamedTuple):
-    """What the client gets; `expires_in` in seconds, `sub` for whoever renders the user beside it."""
+    """What the client gets; `expires_in` in seconds, `sub` for whoever renders the user beside it.
+
+    `session_expires_in` is in how many seconds the session ends, and its refresh token with it, if it is not refreshed.
+    """
 
     access_token: str
     expires_in: int
     refresh_token: str
     scope: str
     sub: str
+    session_expires_in: int
 
 
 class TokenIssuer:
@@ -73,5 +78,10 @@ class TokenIssuer:
         token = encode_access_token(claims, key)
         self.issued[key.alg] += 1
         return TokenResponse(
-            token, expires_at - refreshed.at, refreshed.refresh_token, session.scope, session.sub
+            token,
+            expires_at - refreshed.at,
+            refreshed.refresh_token,
+            session.scope,
+            session.sub,
+            min(session.idle_expires_at, session.absolute_expires_at) - refreshed.at,
         )

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from tests.server.building import EMAIL, OTHER_PASSWORD, PASSWORD, Answer, Server
 from tests.server.endpoints import every_route
 
-from tokenward.server.sessions.sessions import sid_text
+from tokenward.server.sessions.session_id import sid_text
 from tokenward.server.storage.records import AccountRecord
 
 ADMIN_EMAIL = "root@example.com"

@@ -204,13 +204,15 @@ async def test_the_last_administrator_can_be_neither_disabled_nor_deleted_nor_st
 
 
 async def test_the_last_administrator_cannot_erase_himself_either(server: Server) -> None:
-    admin = await sign_in_admin(server)
+    admin, body = await sign_in_admin(server), {"current_password": PASSWORD}
     before = dump(server.path)
-    answer = await server.client.request("DELETE", "/api/v1/users/me", token=admin.token)
+    answer = await server.client.request("DELETE", "/api/v1/users/me", json=body, token=admin.token)
     assert (answer.status, answer.code) == (409, "last_admin")
     assert dump(server.path) == before
     await sign_in_admin(server, "other@example.com")
-    assert (await server.client.request("DELETE", "/api/v1/users/me", token=admin.token)).status == 200
+    assert (
+        await server.client.request("DELETE", "/api/v1/users/me", json=body, token=admin.token)
+    ).status == 200
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from tests.server.building import AUDIENCE, EMAIL, PASSWORD, Server, dump, sid_o
 from tests.server.endpoints.admins import ADMIN_EMAIL, Admin, sign_in_admin, token_of
 
 from tokenward.jose.jwt import unverified_claims
-from tokenward.server.sessions.sessions import sid_text
+from tokenward.server.sessions.session_id import sid_text
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from tests.server.building import Server, dump, sid_of, signed_in, tamper
 from tests.server.endpoints.admins import ADMIN_EMAIL, Admin, sign_in_admin, token_of
 
-from tokenward.server.sessions.sessions import sid_text
+from tokenward.server.sessions.session_id import sid_text
 
 _AFTER_PUBLICATION = 7200
 

@@ -7,8 +7,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.server.building import (
     EMAIL,
+    OTHER_PASSWORD,
     PASSWORD,
     Client,
     Server,
@@ -50,7 +52,7 @@ async def live(server: Server) -> dict[str, Any]:
 
 
 async def erase(server: Server, token: str) -> dict[str, Any]:
-    answer = await server.client.request("DELETE", ME, token=token)
+    answer = await server.client.request("DELETE", ME, json={"current_password": PASSWORD}, token=token)
     assert answer.status == 200, answer
     return answer.json
 
@@ -89,6 +91,54 @@ async def test_the_tokens_of_an_erased_account_are_refused_at_once_and_its_names
     answer = await client.post("/api/v1/auth/register", json=body)
     assert answer.status == 201
     assert answer.json["user"]["id"] != tokens["user"]["id"]
+
+
+@pytest.mark.parametrize("password", ["wrong", "", OTHER_PASSWORD, "x" * 1000])
+async def test_a_wrong_password_erases_nothing_and_is_written_down(server: Server, password: str) -> None:
+    tokens, before = await live(server), dump(server.path)
+    body = {"current_password": password}
+    answer = await server.client.request("DELETE", ME, json=body, token=tokens["access_token"])
+    assert (answer.status, answer.code) == (401, "invalid_credentials")
+    after = dump(server.path)
+    assert {table for table in before if before[table] != after[table]} <= {
+        "audit",
+        "buckets",
+        "sqlite_sequence",
+    }
+    (event,) = await server.events("account.password_check_failed")
+    assert event.subject == tokens["user"]["id"]
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "code"),
+    [
+        ({}, 415, "unsupported_media_type"),
+        ({"json": {}}, 400, "invalid_request"),
+        ({"json": {"current_password": None}}, 400, "invalid_request"),
+        ({"json": {"password": PASSWORD}}, 400, "unknown_member"),
+        ({"form": {"current_password": PASSWORD}}, 415, "unsupported_media_type"),
+    ],
+)
+async def test_an_access_token_alone_erases_nothing(
+    server: Server, how: dict[str, Any], status: int, code: str
+) -> None:
+    tokens, before = await live(server), dump(server.path)
+    answer = await server.client.request("DELETE", ME, token=tokens["access_token"], **how)
+    assert (answer.status, answer.code) == (status, code)
+    assert dump(server.path) == before
+
+
+async def test_guessing_the_password_here_is_throttled_like_a_login(server: Server) -> None:
+    tokens = await signed_in(server)
+    for _ in range(server.services.settings.login_burst):
+        body = {"current_password": "wrong"}
+        answer = await server.client.request("DELETE", ME, json=body, token=tokens["access_token"])
+        assert answer.code == "invalid_credentials"
+    body = {"current_password": PASSWORD}
+    answer = await server.client.request("DELETE", ME, json=body, token=tokens["access_token"])
+    assert (answer.status, answer.code) == (429, "rate_limited")
+    assert (await server.client.log_in()).code == "rate_limited"
+    assert (await server.client.me(tokens["access_token"])).status == 200
 
 
 async def test_no_file_of_the_database_holds_anything_of_the_person_any_more(

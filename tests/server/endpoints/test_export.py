@@ -6,7 +6,7 @@ import pytest
 from tests.server.building import EMAIL, Client, Server, dump, sid_of, signed_in
 
 from tokenward.server.audit import COMMAND_LINE
-from tokenward.server.sessions.sessions import sid_text
+from tokenward.server.sessions.session_id import sid_text
 
 EXPORT = "/api/v1/users/me/export"
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.server.building import EMAIL, PASSWORD, Client, Server, dump, sid_of, signed_in
 
-from tokenward.server.sessions.sessions import sid_text
+from tokenward.server.sessions.session_id import sid_text
 
 SESSIONS = "/api/v1/users/me/sessions"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

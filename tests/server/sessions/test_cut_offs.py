@@ -1,14 +1,16 @@
 """What ends a session from outside: each condition alone, and also between reading and writing."""
 
 import pytest
-from tests.server.building import Server, dump, tamper
+from tests.server.building import HOME, Server, dump, tamper
 from tests.server.sessions.refusals import refused, refused_and_nothing_written
 
+from tokenward.server.sessions.keeping import SessionKeeping
 from tokenward.server.sessions.refresh_tokens import InvalidGrant
-from tokenward.server.sessions.sessions import Refreshed
+from tokenward.server.sessions.sessions import Refreshed, RefreshPolicy
 from tokenward.server.storage.units import Outcome, Unit
 
 RETRY = 60
+NO_SESSION = bytes(16)
 
 
 async def test_a_session_of_a_disabled_account_is_refused_for_good(server: Server) -> None:
@@ -72,7 +74,7 @@ async def test_a_condition_that_breaks_between_reading_and_writing_is_seen_by_th
 async def test_a_session_whose_cut_off_moved_with_the_account_rotates_after_all(
     server: Server, started: Refreshed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A change of password may keep the session it comes from, and its refresh may be under way just then."""
+    """A change of password may let the other sessions go on, and a refresh of one may be under way just then."""
     storage = server.services.storage
     apply = storage.apply
 
@@ -80,7 +82,9 @@ async def test_a_session_whose_cut_off_moved_with_the_account_rotates_after_all(
         monkeypatch.undo()
         await server.apply(
             storage.accounts.raise_cutoff(started.session.sub),
-            storage.sessions.adopt_cutoff(started.session.sid, started.session.account_cutoff + 1),
+            storage.sessions.adopt_cutoff_of_others(
+                started.session.sub, NO_SESSION, started.session.account_cutoff + 1
+            ),
         )
         server.clock.advance(RETRY + 1)
         return await apply(unit)
@@ -94,6 +98,31 @@ async def test_a_session_whose_cut_off_moved_with_the_account_rotates_after_all(
     assert await server.events("session.reuse_detected") == []
 
 
+async def test_a_refresh_under_way_while_its_session_is_kept_across_a_cut_off_is_refused_and_no_theft(
+    server: Server, started: Refreshed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = server.services.storage
+    apply = storage.apply
+    session, now = started.session, int(server.clock.now())
+    keeping = SessionKeeping(
+        storage=storage, ring=server.services.ring, policy=RefreshPolicy(1000, 1000, RETRY)
+    )
+
+    async def change_password_first(unit: Unit) -> Outcome:
+        monkeypatch.undo()
+        kept = await keeping.get(session.sid, sub=session.sub, now=now)
+        cutoff = session.account_cutoff + 1
+        changes = keeping.changes(kept, cutoff=cutoff, origin=HOME, now_ms=now * 1000)
+        await server.apply(storage.accounts.raise_cutoff(session.sub), *changes)
+        return await apply(unit)
+
+    monkeypatch.setattr(storage, "apply", change_password_first)
+    assert await refused(server, started.refresh_token) == "the session was kept across a cut-off meanwhile"
+    state = await server.state(session.sid)
+    assert (state.session.generation, state.session.ended_at) == (2, None)
+    assert await server.events("session.reuse_detected") == []
+
+
 async def test_a_session_that_changes_at_every_try_is_refused_and_lives(
     server: Server, started: Refreshed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +133,7 @@ async def test_a_session_that_changes_at_every_try_is_refused_and_lives(
     async def move_first(unit: Unit) -> Outcome:
         moved = (
             storage.accounts.raise_cutoff(started.session.sub),
-            storage.sessions.adopt_cutoff(started.session.sid, next(cutoffs)),
+            storage.sessions.adopt_cutoff_of_others(started.session.sub, NO_SESSION, next(cutoffs)),
         )
         assert (await apply(Unit("move", moved))).applied
         return await apply(unit)

@@ -6,7 +6,8 @@ import pytest
 from tests.server.building import Server, dump, run_server
 
 from tokenward.server.sessions.refresh_tokens import InvalidGrant
-from tokenward.server.sessions.sessions import Refreshed, sid_bytes, sid_text
+from tokenward.server.sessions.session_id import sid_bytes, sid_text
+from tokenward.server.sessions.sessions import Refreshed
 
 DAY = 86_400
 

@@ -10,7 +10,8 @@ from tests.server.sessions.refusals import refused, refused_and_nothing_written
 from tokenward.server.keyring.ring import RefreshKey
 from tokenward.server.sessions import refresh_tokens
 from tokenward.server.sessions.refresh_tokens import InvalidGrant
-from tokenward.server.sessions.sessions import Origin, Refreshed, sid_text
+from tokenward.server.sessions.session_id import sid_text
+from tokenward.server.sessions.sessions import Origin, Refreshed
 
 DAY = 86_400
 RETRY = 60

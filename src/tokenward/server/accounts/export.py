@@ -11,7 +11,7 @@ from tokenward.server.accounts.accounts import AccountNotFound
 from tokenward.server.audit import Audit
 from tokenward.server.rate_limit import find_known_networks
 from tokenward.server.sessions.directory import read_cursor
-from tokenward.server.sessions.sessions import sid_text
+from tokenward.server.sessions.session_id import sid_text
 from tokenward.server.storage.interface import Storage
 from tokenward.server.storage.records import AccountRecord, AuditRecord, SessionRecord
 

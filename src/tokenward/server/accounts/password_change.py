@@ -5,13 +5,15 @@ from typing import NamedTuple
 from tokenward.clock import Clock
 from tokenward.errors import InvalidToken
 from tokenward.server.accounts.accounts import Accounts
-from tokenward.server.accounts.password_hasher import InvalidCredentials, PasswordHasher
+from tokenward.server.accounts.password_check import PasswordCheck
+from tokenward.server.accounts.password_hasher import InvalidCredentials
 from tokenward.server.audit import Audit
-from tokenward.server.rate_limit import ChangeThrottle, LoginThrottle, Taken
+from tokenward.server.rate_limit import ChangeThrottle
 from tokenward.server.revocation.log import RevocationLog
 from tokenward.server.sessions.keeping import SessionKeeping
 from tokenward.server.sessions.refresh_tokens import InvalidGrant
-from tokenward.server.sessions.sessions import Ended, Origin, Refreshed, sid_text
+from tokenward.server.sessions.session_id import sid_text
+from tokenward.server.sessions.sessions import Ended, Origin, Refreshed
 from tokenward.server.storage.interface import Storage
 from tokenward.server.storage.records import AccountRecord
 from tokenward.server.storage.units import Change, Unit
@@ -36,8 +38,7 @@ class PasswordChange:
         *,
         storage: Storage,
         accounts: Accounts,
-        hasher: PasswordHasher,
-        login_throttle: LoginThrottle,
+        password_check: PasswordCheck,
         change_throttle: ChangeThrottle,
         keeping: SessionKeeping,
         revocations: RevocationLog,
@@ -46,8 +47,7 @@ class PasswordChange:
     ) -> None:
         self._storage = storage
         self._accounts = accounts
-        self._hasher = hasher
-        self._login_throttle = login_throttle
+        self._password_check = password_check
         self._change_throttle = change_throttle
         self._keeping = keeping
         self._revocations = revocations
@@ -77,39 +77,16 @@ class PasswordChange:
             WeakPassword: the new one breaks a rule.
             InvalidToken: the session ended meanwhile.
         """
-        self._hasher.check_room()
-        taken = await self._login_throttle.take(account.email or account.username or "", address)
+        verified = self._password_check.verified(
+            account, current, sid=sid, origin=origin, address=address, request_id=request_id
+        )
         try:
-            await self._verify(account, current, taken, sid, origin, request_id)
-            password_hash = await self._accounts.hash_password(account, new)
-            await self._change_throttle.take(account.sub, "password")
-            also = self._login_throttle.succeeded(taken)
-            return await self._apply(account, password_hash, sid, end_others, origin, request_id, also)
+            async with verified as also:
+                password_hash = await self._accounts.hash_password(account, new)
+                await self._change_throttle.take(account.sub, "password")
+                return await self._apply(account, password_hash, sid, end_others, origin, request_id, also)
         except InvalidGrant as error:
             raise InvalidToken(reason=error.reason) from None
-        finally:
-            self._login_throttle.release(taken)
-
-    async def _verify(
-        self, account: AccountRecord, current: str, taken: Taken, sid: bytes, origin: Origin, request_id: str
-    ) -> None:
-        try:
-            await self._accounts.verify_password(account, current)
-        except InvalidCredentials as error:
-            event = self._audit.event(
-                "account.password_check_failed",
-                actor=account.sub,
-                at=int(self._clock.now()),
-                subject=account.sub,
-                sid=sid_text(sid),
-                request_id=request_id,
-                detail={"reason": error.reason},
-                personal=origin._asdict(),
-                personal_key=account.personal_key_wrapped,
-            )
-            changes = (event, *self._login_throttle.failed(taken))
-            await self._storage.apply(Unit("note_failed_password_check", changes))
-            raise
 
     async def _apply(
         self,

@@ -43,8 +43,25 @@ async def read_json(request: Request, body_type: type[T]) -> T:
     return _convert(decode_object(await request.body(), max_bytes=_MAX_BODY_BYTES), body_type)
 
 
-async def read_json_or_form(request: Request, body_type: type[T], *, ignored: Iterable[str] = ()) -> T:
-    """The body as `body_type`, from JSON or a form. `ignored` names form fields that are dropped if they come.
+async def read_json_if_any(request: Request, body_type: type[T]) -> T | None:
+    """As `read_json`, but a request without a body is one too.
+
+    Raises:
+        UnsupportedMediaType, StrictJSONError, UnknownMember, InvalidRequest: with what is wrong and where.
+    """
+    body = await request.body()
+    if not body:
+        return None
+    _check_media_type(request, (_JSON,))
+    return _convert(decode_object(body, max_bytes=_MAX_BODY_BYTES), body_type)
+
+
+async def read_json_or_form(
+    request: Request, body_type: type[T], *, ignored: Iterable[str] = (), json_only: Iterable[str] = ()
+) -> T:
+    """The body as `body_type`, from JSON or a form.
+
+    `ignored` names form fields that are dropped if they come, and `json_only` members that a form may not have.
 
     Raises:
         UnsupportedMediaType, StrictJSONError, UnknownMember, InvalidRequest: with what is wrong and where.
@@ -53,7 +70,12 @@ async def read_json_or_form(request: Request, body_type: type[T], *, ignored: It
     body = await request.body()
     if kind == _JSON:
         return _convert(decode_object(body, max_bytes=_MAX_BODY_BYTES), body_type)
-    return _convert(_decode_form(body, frozenset(ignored)), body_type)
+    fields = _decode_form(body, frozenset(ignored))
+    for name in json_only:
+        if name in fields:
+            msg = f"A form cannot have the field {name}. Send the body as application/json."
+            raise InvalidRequest(msg, reason="form with a member for JSON only")
+    return _convert(fields, body_type)
 
 
 def _check_media_type(request: Request, accepted: tuple[bytes, ...]) -> bytes:

@@ -18,6 +18,7 @@ from tokenward.protocol.errors import (
     RATE_LIMITED,
 )
 from tokenward.server.endpoints.client_address import UNIX_PEER, UNREADABLE, X_FORWARDED_FOR, client_address
+from tokenward.server.endpoints.cors import Cors
 from tokenward.server.endpoints.error_responses import MethodNotAllowed, NotFound, ServerError, problem
 from tokenward.server.endpoints.messages import (
     ClientGone,
@@ -50,6 +51,11 @@ _ALARMS: Mapping[str, tuple[Event, str]] = {
 }
 
 
+# A 204 has no body, and in a 304 it would be taken for the length of the document that did not change (RFC 9110
+# section 8.6).
+_WITHOUT_LENGTH = (204, 304)
+
+
 class DoorPolicy(NamedTuple):
     """What the door needs of the settings."""
 
@@ -59,6 +65,8 @@ class DoorPolicy(NamedTuple):
     access_log: bool
     slow_request_seconds: float
     proxy_header: bytes = X_FORWARDED_FOR
+    # Only where pages of other origins are let in; nothing is looked at for it otherwise.
+    cors: Cors | None = None
 
 
 class Door:
@@ -96,21 +104,22 @@ class Door:
         try:
             response = await self._answer(request, methods, route)
             if response is not None:
-                await self._send(send, response, request_id)
+                await self._send(send, response, request)
                 self._tell(request, route, response.status, self._clock.monotonic() - started)
         finally:
             self._metrics.in_flight -= 1
 
-    async def _send(self, send: Send, response: Response, request_id: str) -> None:
+    async def _send(self, send: Send, response: Response, request: Request) -> None:
         body = response.body
         headers = [
             *self._policy.headers,
             (b"content-type", response.content_type),
-            (b"x-request-id", request_id.encode()),
+            (b"x-request-id", request.id.encode()),
             *response.headers,
         ]
-        if response.status != 304:
-            # In a 304 it would be taken for the length of the document that did not change (RFC 9110 section 8.6).
+        if self._policy.cors is not None:
+            headers += self._policy.cors.headers(request)
+        if response.status not in _WITHOUT_LENGTH:
             headers.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -126,6 +135,10 @@ class Door:
                 )
             if request.query:
                 check_no_secret_in_query(request.query)
+            if policy.cors is not None and methods is not None:
+                preflight = policy.cors.preflight(request, methods)
+                if preflight is not None:
+                    return preflight
             return await _find_handler(request, methods)(request)
         except Error as error:
             self._log_refusal(request, route, error)

@@ -1,10 +1,9 @@
-"""What guards every request: the bearer guard, the origin check, and the headers on each answer."""
+"""What guards every request: the bearer guard, and the headers on each answer."""
 
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import unquote_to_bytes
 
-from tokenward.errors import Error, InvalidRequest
-from tokenward.protocol.errors import ORIGIN_REFUSED
+from tokenward.errors import InvalidRequest
 from tokenward.server.endpoints.messages import Header, Request
 from tokenward.server.keyring.ring import KeyRing
 from tokenward.server.revocation.log import RevocationLog
@@ -20,16 +19,6 @@ SECURITY_HEADERS: tuple[Header, ...] = (
 HSTS: Header = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 
 _SECRET_PARAMETERS = (b"access_token=", b"refresh_token=", b"id_token=", b"token=", b"password=")
-
-
-class OriginRefused(Error):
-    """A page of another origin sent this request."""
-
-    code = ORIGIN_REFUSED
-    status = 403
-    description = (
-        "A page of another origin sent this request. Only pages of this server's own origin may do that."
-    )
 
 
 class BearerGuard:
@@ -81,17 +70,6 @@ def check_no_secret_in_query(query: bytes) -> None:
                 "this one should be revoked, since URLs are logged."
             )
             raise InvalidRequest(msg, reason="secret in the query")
-
-
-def check_origin(request: Request, own_origin: str) -> None:
-    """Refuse a request that a browser sent for a page of another origin.
-
-    Raises:
-        OriginRefused: the `Origin` header names another origin than this server's own.
-    """
-    for origin in request.header_values(b"origin"):
-        if origin.decode("latin-1") != own_origin:
-            raise OriginRefused(reason="foreign Origin header")
 
 
 def is_within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:

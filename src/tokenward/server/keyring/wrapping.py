@@ -49,6 +49,7 @@ class MasterKey:
         self._key = key
         self._aead = AESGCM(key)
         self._previous: tuple[AESGCM, ...] = ()
+        self._previous_keys: tuple[bytes, ...] = ()
         self._file: Path | None = None
 
     @classmethod
@@ -131,12 +132,15 @@ class MasterKey:
     def accept_previous(self, previous: "MasterKey") -> None:
         """Open from now on what `previous` sealed too; nothing is sealed by it."""
         self._previous = (*self._previous, previous._aead)
+        self._previous_keys = (*self._previous_keys, previous._key)
 
     def derive(self, purpose: str) -> bytes:
         """32 bytes that follow from the master key and `purpose`, and tell nothing about either (RFC 5869)."""
-        return HKDF(SHA256(), _KEY_BYTES, salt=None, info=f"tokenward-derive-1\x00{purpose}".encode()).derive(
-            self._key
-        )
+        return _derive(self._key, purpose)
+
+    def derive_each(self, purpose: str) -> tuple[bytes, ...]:
+        """As `derive`, and behind it what follows from each previous master key that is accepted too."""
+        return tuple(_derive(key, purpose) for key in (self._key, *self._previous_keys))
 
     def wrap(self, secret: bytes, *, purpose: str, key_id: str) -> bytes:
         """Seal `secret` for `purpose` and `key_id`."""
@@ -184,8 +188,14 @@ class MasterKey:
         if fresh._key == self._key:
             return False
         self._previous = (self._aead, *self._previous)
+        self._previous_keys = (self._key, *self._previous_keys)
         self._key, self._aead = fresh._key, fresh._aead
         return True
+
+
+def _derive(key: bytes, purpose: str) -> bytes:
+    info = f"tokenward-derive-1\x00{purpose}".encode()
+    return HKDF(SHA256(), _KEY_BYTES, salt=None, info=info).derive(key)
 
 
 def _open(aead: AESGCM, wrapped: bytes, purpose: str, key_id: str) -> bytes | None:

@@ -1,19 +1,25 @@
 """How sign-ins, registrations and refreshes came out, counted where they are decided."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from tokenward.errors import Error
 from tokenward.server.observation.events import (
     REFRESHES,
     REGISTRATIONS,
     SIGN_INS,
+    Event,
     outcome_of_refresh,
     outcome_of_registration,
     outcome_of_sign_in,
 )
 
 _SUCCESS = "success"
+_ACCEPTED: Mapping[Event, str] = {
+    "session.refreshed": "rotated",
+    "session.refresh_retried": "retried",
+    "session.refresh_coalesced": "coalesced",
+}
 
 
 class LoginOutcomes:
@@ -32,9 +38,9 @@ class LoginOutcomes:
         """Count one registration, by how the block ends."""
         return _counted(self.registrations, outcome_of_registration)
 
-    def refreshed(self, *, retried: bool) -> None:
-        """Count one refresh that was accepted."""
-        self.refreshes["retried" if retried else "rotated"] += 1
+    def refreshed(self, event: Event) -> None:
+        """Count one refresh that was accepted, by the event that it was."""
+        self.refreshes[_ACCEPTED[event]] += 1
 
     def refresh_refused(self, error: Error) -> None:
         """Count one refresh that was not."""

@@ -11,7 +11,8 @@ from tokenward.clock import Clock
 from tokenward.errors import Error, InvalidRequest
 from tokenward.protocol.errors import NOT_FOUND
 from tokenward.server.sessions.refresh_tokens import InvalidGrant
-from tokenward.server.sessions.sessions import Ended, Sessions, sid_bytes, sid_text
+from tokenward.server.sessions.session_id import sid_bytes, sid_text
+from tokenward.server.sessions.sessions import Ended, Sessions
 from tokenward.server.storage.interface import Storage
 from tokenward.server.storage.records import SessionRecord
 

@@ -1,7 +1,8 @@
 """Letting one session go on across a cut-off, with fresh tokens; every other token of the account is refused.
 
-The unit that raises the account's cut-off copies the new one into the session, and makes the successor of its refresh
-token: a copy of the old one that somebody took is found out when it is used, as after any refresh.
+The unit that raises the account's cut-off copies the new one into the session and moves its generation on by two, of
+which the token of the first is never given to anybody. So the old refresh token is at once too old to be a retry, which
+would get the successor: a copy of it that somebody took is found out whenever it is used.
 """
 
 from typing import NamedTuple
@@ -53,7 +54,8 @@ class SessionKeeping:
             self._storage.sessions.adopt_cutoff(session.sid, cutoff),
             self._storage.sessions.rotate(
                 sid=session.sid,
-                generation=session.generation,
+                # `adopt_cutoff` has moved it on by one; a refresh in between makes that one more, and refuses the unit.
+                generation=session.generation + 1,
                 key_number=kept.key.number,
                 rotated_at_ms=now_ms,
                 last_seen_at=now,
@@ -80,5 +82,5 @@ class SessionKeeping:
         if state is None:
             raise InvalidGrant(reason="no such session")
         check_alive(state, now)
-        token = refresh_tokens.encode(kept.key, session.sid, session.salt, session.generation + 1)
+        token = refresh_tokens.encode(kept.key, session.sid, session.salt, session.generation + 2)
         return Refreshed(state.session, state.roles, token, state.n, now, retried=False)

@@ -7,13 +7,14 @@ from typing import NamedTuple
 import msgspec
 
 from tokenward.clock import Clock
-from tokenward.errors import Error
-from tokenward.jose import base64url
-from tokenward.server.audit import SYSTEM, Audit
+from tokenward.server.audit import Audit
 from tokenward.server.keyring.ring import KeyRing
+from tokenward.server.observation.events import Event
 from tokenward.server.revocation.log import LONGEST_TOKEN_SECONDS, RevocationLog
 from tokenward.server.sessions import refresh_tokens
+from tokenward.server.sessions.copied_tokens import CopiedTokens
 from tokenward.server.sessions.refresh_tokens import InvalidGrant, PresentedToken
+from tokenward.server.sessions.session_id import sid_text
 from tokenward.server.storage.interface import Storage
 from tokenward.server.storage.records import AccountRecord, ClientRecord, SessionRecord, SessionState
 from tokenward.server.storage.units import Change, Unit
@@ -21,8 +22,11 @@ from tokenward.server.storage.units import Change, Unit
 # The most that `refresh_retry_seconds` can be set to. A command that ends a session may not see the server's setting.
 LONGEST_RETRY_SECONDS = 300
 
+# Several tabs share one cookie and take no turns. Their answers may come in another order than they were made in, and
+# the last one stays in the browser: while one may still be under way, the token in it must stay the current one.
+COALESCED_MS = 10_000
+
 _AGENT_CHARACTERS = 200
-_MOST_NOTED = 4096
 # A rotation is tried again only when a cut-off moved under it, which takes a change of password each time.
 _MOST_TRIES = 3
 
@@ -55,6 +59,14 @@ class Refreshed(NamedTuple):
     rsq: int
     at: int
     retried: bool
+    coalesced: bool = False
+
+    @property
+    def event(self) -> Event:
+        """What to call this in the log and the metrics."""
+        if self.coalesced:
+            return "session.refresh_coalesced"
+        return "session.refresh_retried" if self.retried else "session.refreshed"
 
 
 class Ended(NamedTuple):
@@ -83,7 +95,7 @@ class Sessions:
         self._revocations = revocations
         self._clock = clock
         self._policy = policy
-        self._noted: set[tuple[bytes, int]] = set()
+        self._copied_tokens = CopiedTokens(storage=storage, audit=audit, revocations=revocations)
 
     async def start(
         self,
@@ -156,10 +168,13 @@ class Sessions:
         token = refresh_tokens.encode(key, session.sid, session.salt, 0)
         return Refreshed(session, state.roles, token, state.n, now, retried=False)
 
-    async def refresh(self, token: str, *, client_id: str, origin: Origin, request_id: str) -> Refreshed:
+    async def refresh(
+        self, token: str, *, client_id: str, origin: Origin, request_id: str, coalesce: bool = False
+    ) -> Refreshed:
         """Exchange a refresh token for its successor, once; for a retry, give the same successor again.
 
-        Until the token has been verified nothing is written, whatever is wrong with it.
+        Until the token has been verified nothing is written, whatever is wrong with it. With `coalesce`, for a token
+        that a browser keeps in a cookie, a current token less than ten seconds old stays the current one.
 
         Raises:
             InvalidGrant: not accepted. If the token was a copy used after its owner went on, the session is ended.
@@ -168,13 +183,17 @@ class Sessions:
         now_ms = int(self._clock.now() * 1000)
         state = await self._find_alive(presented, client_id, now_ms // 1000)
         tries = 0
+        was_current = state.session.generation == presented.generation
+        if was_current and coalesce and abs(now_ms - state.session.rotated_at_ms) < COALESCED_MS:
+            at = now_ms // 1000
+            return Refreshed(state.session, state.roles, token, state.n, at, retried=False, coalesced=True)
         while state.session.generation == presented.generation:
             tries += 1
             if tries > _MOST_TRIES:
                 raise InvalidGrant(reason="the session changed at every try")
             key = self._ring.active_refresh_key()
             if await self._rotate(state, key.number, origin, now_ms):
-                session = state.session
+                session = state.session._replace(idle_expires_at=now_ms // 1000 + self._policy.idle_seconds)
                 successor = refresh_tokens.encode(key, session.sid, session.salt, presented.generation + 1)
                 # `rsq` belongs to the roles: with the head of the update's own snapshot, a token that was under way
                 # while a role was taken away would carry it past the record that refuses it.
@@ -183,6 +202,9 @@ class Sessions:
             # Where only a cut-off moved that the session moved with, the token is still the current one: to take it
             # for an old one would end the session as stolen.
             state = await self._find_alive(presented, client_id, now_ms // 1000)
+        if was_current and state.session.generation > presented.generation + 1:
+            # It was no old one when it came. A change of the password moved the session on by two under it.
+            raise InvalidGrant(reason="the session was kept across a cut-off meanwhile")
         return await self._retry_or_theft(presented, state, origin, now_ms, request_id)
 
     async def _find_alive(self, presented: PresentedToken, client_id: str, now: int) -> SessionState:
@@ -231,60 +253,20 @@ class Sessions:
         # would count as one for as long as the clock was ahead.
         age_ms = abs(now_ms - session.rotated_at_ms)
         if session.generation > presented.generation + 1 or age_ms > self._policy.retry_seconds * 1000:
-            await self._end_stolen(state, request_id, now_ms // 1000)
+            await self._copied_tokens.end(session, request_id=request_id, now=now_ms // 1000)
             raise InvalidGrant(reason="session.reuse_detected")
         key = self._ring.refresh_key(session.key_number)
         if key is None:
             raise InvalidGrant(reason="refresh key retired or revoked")
-        if session.network != origin.network and session.agent != origin.agent[:_AGENT_CHARACTERS]:
-            # Once for each token: a client that goes on asking must not fill the audit trail.
-            noted = (session.sid, session.generation)
-            if noted not in self._noted:
-                if len(self._noted) >= _MOST_NOTED:
-                    self._noted.clear()
-                self._noted.add(noted)
-                await self._note_retry_elsewhere(state, origin, request_id, now_ms // 1000)
+        await self._copied_tokens.note_retry(
+            session,
+            network=origin.network,
+            agent=origin.agent[:_AGENT_CHARACTERS],
+            request_id=request_id,
+            now=now_ms // 1000,
+        )
         successor = refresh_tokens.encode(key, session.sid, session.salt, session.generation)
         return Refreshed(session, state.roles, successor, state.n, now_ms // 1000, retried=True)
-
-    async def _end_stolen(self, state: SessionState, request_id: str, now: int) -> None:
-        """End a session whose token was copied; of several racers only the first changes anything."""
-        session = state.session
-        sid = sid_text(session.sid)
-        event = self._audit.event(
-            "session.reuse_detected",
-            actor=SYSTEM,
-            at=now,
-            subject=session.sub,
-            sid=sid,
-            request_id=request_id,
-        )
-        await self._storage.apply(
-            Unit(
-                "end_stolen_session",
-                (
-                    self._storage.sessions.end(sid=session.sid, ended_at=now),
-                    self._revocations.record("session", sid, "reuse"),
-                    event,
-                ),
-            )
-        )
-
-    async def _note_retry_elsewhere(
-        self, state: SessionState, origin: Origin, request_id: str, now: int
-    ) -> None:
-        account = await self._storage.accounts.find(state.session.sub)
-        event = self._audit.event(
-            "session.refresh_retried_elsewhere",
-            actor=SYSTEM,
-            at=now,
-            subject=state.session.sub,
-            sid=sid_text(state.session.sid),
-            request_id=request_id,
-            personal={"network": origin.network, "agent": origin.agent[:_AGENT_CHARACTERS]},
-            personal_key=account.personal_key_wrapped if account else None,
-        )
-        await self._storage.apply(Unit("note_retry_elsewhere", (event,)))
 
     async def find_by_refresh_token(self, token: str, *, client_id: str) -> SessionRecord:
         """The living session of a verified refresh token, of whatever generation. Changes nothing.
@@ -376,20 +358,3 @@ def check_alive(state: SessionState, now: int) -> None:
         raise InvalidGrant(reason="account or client disabled")
     if state.account_cutoff != session.account_cutoff or state.client_cutoff != session.client_cutoff:
         raise InvalidGrant(reason="logged out everywhere")
-
-
-def sid_text(sid: bytes) -> str:
-    """A session id as it stands in tokens: bare base64url."""
-    return base64url.encode(sid).decode()
-
-
-def sid_bytes(text: str) -> bytes:
-    """A session id from how it stands in tokens.
-
-    Raises:
-        InvalidGrant: it is none.
-    """
-    try:
-        return base64url.decode(text.encode())
-    except (Error, UnicodeEncodeError):
-        raise InvalidGrant("This is no session id.", reason="malformed sid") from None

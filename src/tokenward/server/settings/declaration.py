@@ -107,6 +107,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ProxyHeader,
         About("The header in which the proxies say it. The other one is never read: clients could write it."),
     ] = "X-Forwarded-For"
+    browser_origins: Annotated[
+        tuple[str, ...],
+        About(
+            "Origins of web pages, besides this server's own, that may call it from a browser and sign in by cookie.",
+            default_text="none",
+            example='["https://app.example.com"]',
+        ),
+    ] = ()
     drain_delay_seconds: Annotated[
         int,
         About(

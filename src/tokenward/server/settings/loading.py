@@ -17,6 +17,7 @@ from tokenward.server.settings.declaration import (
     declared_settings,
     dev_issuer,
 )
+from tokenward.server.settings.origins import why_refused
 from tokenward.server.settings.values import Given, Source, convert, refuse
 
 CONFIG_FILE = "tokenward.toml"
@@ -191,6 +192,7 @@ class _Checks:
             self._refuse("audience", f"have at most {_MAX_IDENTIFIER} characters")
         self._check_host()
         self._check_proxies()
+        self._check_browser_origins()
         self._check_lengths()
         self._check_master_key()
         if serving:
@@ -231,6 +233,12 @@ class _Checks:
         if any(network.prefixlen == 0 for network in self._settings.trusted_proxies):
             # Every client could then write the address under which it is throttled and logged.
             self._refuse("trusted_proxies", "name the networks of your proxies, not every address there is")
+
+    def _check_browser_origins(self) -> None:
+        for origin in self._settings.browser_origins:
+            must = why_refused(origin, dev=self._settings.dev)
+            if must:
+                self._refuse("browser_origins", must)
 
     def _check_tls(self) -> None:
         settings = self._settings

@@ -51,7 +51,12 @@ def _value(declared: Declared) -> str:
         return ", ".join(f"`{toml(choice)}`" for choice in get_args(declared.type))
     if declared.type is int:
         return bounds(declared.about)
-    names = {bool: "`true` or `false`", str: "text", tuple[Network, ...]: "a list of networks"}
+    names = {
+        bool: "`true` or `false`",
+        str: "text",
+        tuple[Network, ...]: "a list of networks",
+        tuple[str, ...]: "a list of texts",
+    }
     secret = ", *secret*" if declared.about.secret else ""
     return names.get(declared.type, "a path" if declared.type in (Path, Path | None) else "text") + secret
 

@@ -150,6 +150,15 @@ def _networks(declared: Declared, given: Given) -> tuple[Network, ...]:
     return tuple(_network(declared, given, part) for part in value)
 
 
+def _texts(declared: Declared, given: Given) -> tuple[str, ...]:
+    value = given.value
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
+        refuse(declared, given, "be a list of texts")
+    return tuple(value)
+
+
 def _network(declared: Declared, given: Given, part: object) -> Network:
     # A bare number would be taken for an address.
     if not isinstance(part, str | ipaddress.IPv4Network | ipaddress.IPv6Network):
@@ -171,6 +180,7 @@ _CONVERTERS: dict[Any, Callable[[Declared, Given], Any]] = {
     Path: _path,
     Path | None: _path,
     tuple[Network, ...]: _networks,
+    tuple[str, ...]: _texts,
 }
 
 

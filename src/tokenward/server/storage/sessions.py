@@ -141,6 +141,8 @@ class SessionStore:
     def adopt_cutoff(self, sid: bytes, account_cutoff: int) -> Change:
         """Let one session live on across "log out everywhere": it takes the account's new cut-off.
 
+        Its generation rises by one, and a rotation from there must follow in the same unit: until then there is no
+        token of the session that anybody holds.
         Belongs into the unit that raised the cut-off to `account_cutoff`, after that change. Expects one
         row: refused unless the session is not ended, held the cut-off just before (so that a session that
         was cut off earlier cannot be revived), and `account_cutoff` is the account's current one. Returns

@@ -4,17 +4,21 @@ import asyncio
 
 import msgspec
 
-from tokenward.errors import InvalidRequest
-from tokenward.server.endpoints.api.rendering import caller, receipt, token_members, user
-from tokenward.server.endpoints.bodies import read_json, read_json_or_form
-from tokenward.server.endpoints.messages import Request, Response, json_response
-from tokenward.server.endpoints.security import BearerGuard, check_origin
+from tokenward.errors import Error, InvalidRequest
+from tokenward.server.endpoints.api.cookie_delivery import REFRESH_COOKIE, CookieDelivery, Delivery, deliver
+from tokenward.server.endpoints.api.rendering import caller, receipt, receipt_members, user
+from tokenward.server.endpoints.bodies import read_json, read_json_if_any, read_json_or_form
+from tokenward.server.endpoints.browsers import PageOrigins
+from tokenward.server.endpoints.messages import NO_STORE, Request, Response, json_response
+from tokenward.server.endpoints.security import BearerGuard
 from tokenward.server.endpoints.telemetry import Log, Metrics
 from tokenward.server.login import Login
-from tokenward.server.observation.events import Event
+from tokenward.server.sessions.refresh_tokens import InvalidGrant
 
 # Password forms on API documentation pages send these too, mostly empty; here they mean nothing.
 _OAUTH_FORM_FIELDS = ("grant_type", "scope", "client_id", "client_secret")
+# Any page can make a browser send a form. One that sets a cookie would sign people in as somebody else.
+_NOT_IN_A_FORM = ("delivery",)
 
 
 class Registration(msgspec.Struct):
@@ -27,40 +31,51 @@ class Registration(msgspec.Struct):
 
 
 class Credentials(msgspec.Struct):
-    """Who signs in. `username` may hold an e-mail address, as password forms send it."""
+    """Who signs in. `username` may hold an e-mail address, as password forms send it. A form has no `delivery`."""
 
     password: str
     email: str | None = None
     username: str | None = None
+    delivery: Delivery = "body"
 
 
 class RefreshRequest(msgspec.Struct):
-    """The refresh token to exchange."""
+    """The refresh token to exchange, or `"delivery": "cookie"`, which in a form cannot be."""
 
-    refresh_token: str
+    refresh_token: str | None = None
+    delivery: Delivery = "body"
 
 
 class LogoutRequest(msgspec.Struct):
-    """For a client whose access token has expired: the refresh token of the session to end."""
+    """Without an access token: the refresh token of the session to end, or `"delivery": "cookie"`."""
 
-    refresh_token: str
+    refresh_token: str | None = None
+    delivery: Delivery = "body"
 
 
 class AuthEndpoints:
-    """The first party's sign-in. Answers hold tokens in their bodies only, and set no cookie."""
+    """The first party's sign-in. A cookie is set and read only where JSON asks for it (`cookie_delivery`)."""
 
     def __init__(
-        self, *, login: Login, guard: BearerGuard, own_origin: str, log: Log, metrics: Metrics
+        self,
+        *,
+        login: Login,
+        guard: BearerGuard,
+        pages: PageOrigins,
+        cookies: CookieDelivery,
+        log: Log,
+        metrics: Metrics,
     ) -> None:
         self._login = login
         self._guard = guard
-        self._own_origin = own_origin
+        self._pages = pages
+        self._cookies = cookies
         self._log = log
         self._metrics = metrics
 
     async def register(self, request: Request) -> Response:
         """`POST /api/v1/auth/register`: 201 with `user`, and no tokens."""
-        check_origin(request, self._own_origin)
+        self._pages.check(request)
         self._login.check_room(registering=True)
         body = await read_json(request, Registration)
         account = await self._login.register(
@@ -74,40 +89,82 @@ class AuthEndpoints:
         return json_response({"user": user(account)}, 201)
 
     async def log_in(self, request: Request) -> Response:
-        """`POST /api/v1/auth/login`: tokens, and the user."""
-        check_origin(request, self._own_origin)
+        """`POST /api/v1/auth/login`: tokens, and the user.
+
+        With `"delivery": "cookie"` the refresh token comes in a cookie and is no member of the answer.
+        """
+        self._pages.check(request)
         # In a storm of logins nine of ten are refused here, before they cost anything that others would wait for.
         self._login.check_room()
-        body = await read_json_or_form(request, Credentials, ignored=_OAUTH_FORM_FIELDS)
+        body = await read_json_or_form(
+            request, Credentials, ignored=_OAUTH_FORM_FIELDS, json_only=_NOT_IN_A_FORM
+        )
+        in_cookie = self._cookies.check(request, body.delivery)
         name = body.email if body.username is None else body.username
         if name is None or (body.email is not None and body.username is not None):
             msg = "Say who signs in: send either email or username, and password."
             raise InvalidRequest(msg)
-        tokens, account = await self._login.log_in(name, body.password, caller=caller(request))
+        device = self._cookies.read_device(request) if in_cookie else ""
+        tokens, account = await self._login.log_in(name, body.password, caller=caller(request), device=device)
         self._metrics.count_event("session.started")
-        return json_response(token_members(tokens) | {"user": user(account)})
+        if in_cookie:
+            device = self._login.mark_device(name, device)
+        return deliver(tokens, {"user": user(account)}, in_cookie=in_cookie, device=device)
 
     async def refresh(self, request: Request) -> Response:
-        """`POST /api/v1/auth/refresh`: the successor of a refresh token, and a fresh access token."""
-        check_origin(request, self._own_origin)
-        body = await read_json_or_form(request, RefreshRequest, ignored=_OAUTH_FORM_FIELDS)
-        tokens, retried = await self._login.refresh(body.refresh_token, caller=caller(request))
-        event: Event = "session.refresh_retried" if retried else "session.refreshed"
+        """`POST /api/v1/auth/refresh`: the successor of a refresh token, and a fresh access token.
+
+        With `"delivery": "cookie"` the token is that of the cookie, and its successor takes its place there.
+        """
+        self._pages.check(request)
+        body = await read_json_or_form(
+            request, RefreshRequest, ignored=_OAUTH_FORM_FIELDS, json_only=_NOT_IN_A_FORM
+        )
+        in_cookie = self._cookies.check(request, body.delivery, body.refresh_token)
+        token = self._cookies.read_refresh_token(request) if in_cookie else body.refresh_token
+        if token is None:
+            raise _no_refresh_token(in_cookie=in_cookie)
+        tokens, refreshed = await self._login.refresh(token, caller=caller(request), coalesce=in_cookie)
+        event = refreshed.event
         self._metrics.count_event(event)
         self._log.event_soon(event, asyncio.get_running_loop(), request_id=request.id, sub=tokens.sub)
-        return json_response(token_members(tokens))
+        return deliver(tokens, {}, in_cookie=in_cookie, keep_cookie=refreshed.coalesced)
 
     async def log_out(self, request: Request) -> Response:
-        """`POST /api/v1/auth/logout`: end the session of the access token, or of the refresh token in the body."""
-        check_origin(request, self._own_origin)
+        """`POST /api/v1/auth/logout`: end the session of the access token, or of the refresh token in the body.
+
+        With `"delivery": "cookie"`, and no access token, that of the cookie, which is deleted; also if the session had
+        ended before, and then `ended_sessions` is 0.
+        """
+        self._pages.check(request)
+        asks = caller(request)
         if request.header_values(b"authorization"):
+            await self._refuse_second_source(request)
             token = await self._guard.check(request)
-            ended = await self._login.log_out(token, caller=caller(request))
+            ended = await self._login.log_out(token, caller=asks)
         else:
             body = await self._read_logout(request)
-            ended = await self._login.log_out_by_refresh_token(body.refresh_token, caller=caller(request))
+            if self._cookies.check(request, body.delivery, body.refresh_token):
+                return await self._log_out_by_cookie(request)
+            if body.refresh_token is None:
+                raise _no_refresh_token(in_cookie=False)
+            ended = await self._login.log_out_by_refresh_token(body.refresh_token, caller=asks)
         self._metrics.count_event("session.ended")
         return receipt(ended)
+
+    async def _log_out_by_cookie(self, request: Request) -> Response:
+        token = self._cookies.read_refresh_token(request)
+        ended = await self._login.log_out_by_cookie(token, caller=caller(request))
+        if ended.ended:
+            self._metrics.count_event("session.ended")
+        return json_response(receipt_members(ended), headers=(*NO_STORE, REFRESH_COOKIE.clear()))
+
+    async def _refuse_second_source(self, request: Request) -> None:
+        """Refuse a logout that names its session in the header and in the body as well; they may differ."""
+        body = await read_json_if_any(request, LogoutRequest)
+        if body is not None and (body.refresh_token is not None or body.delivery == "cookie"):
+            msg = "Say in one way which session ends: with the Authorization header, or with this body."
+            raise InvalidRequest(msg, reason="logout by header and body")
 
     async def _read_logout(self, request: Request) -> LogoutRequest:
         if not request.header(b"content-type"):
@@ -117,8 +174,15 @@ class AuthEndpoints:
 
     async def log_out_everywhere(self, request: Request) -> Response:
         """`POST /api/v1/auth/logout-everywhere`: end every session of the account."""
-        check_origin(request, self._own_origin)
+        self._pages.check(request)
         token = await self._guard.check(request)
         ended = await self._login.log_out_everywhere(token, caller=caller(request))
         self._metrics.count_event("account.logged_out_everywhere")
         return receipt(ended)
+
+
+def _no_refresh_token(*, in_cookie: bool) -> Error:
+    if in_cookie:
+        return InvalidGrant(reason="no refresh cookie")
+    msg = 'The body must have refresh_token, or "delivery": "cookie".'
+    return InvalidRequest(msg, reason="no refresh token")

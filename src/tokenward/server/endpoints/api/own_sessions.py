@@ -7,7 +7,7 @@ from tokenward.server.endpoints.messages import Request, Response
 from tokenward.server.endpoints.paging import list_response, read_paging
 from tokenward.server.endpoints.telemetry import Metrics
 from tokenward.server.sessions.directory import SessionDirectory, SessionNotFound, get_sid
-from tokenward.server.sessions.sessions import sid_text
+from tokenward.server.sessions.session_id import sid_text
 
 # Which list a cursor is of.
 _KIND = "so"

@@ -3,7 +3,8 @@
 from tokenward.server.endpoints.messages import Request, Response, json_response
 from tokenward.server.login import Caller
 from tokenward.server.sessions.device_label import device_label
-from tokenward.server.sessions.sessions import Ended, sid_text
+from tokenward.server.sessions.session_id import sid_text
+from tokenward.server.sessions.sessions import Ended
 from tokenward.server.storage.records import AccountRecord, SessionRecord
 from tokenward.server.token_issuer import TokenResponse
 

@@ -8,24 +8,20 @@ from tokenward.errors import InvalidToken
 from tokenward.server.accounts.accounts import AccountNotFound, Accounts
 from tokenward.server.accounts.erasure import Erasure
 from tokenward.server.accounts.export import Entry, Export, ExportedAccount, ExportedEvent
+from tokenward.server.accounts.password_check import PasswordCheck
 from tokenward.server.accounts.profile import ADMIN
-from tokenward.server.endpoints.api.rendering import (
-    caller,
-    receipt,
-    receipt_members,
-    session,
-    token_members,
-    user,
-)
+from tokenward.server.endpoints.api.cookie_delivery import CookieDelivery, Delivery, deliver
+from tokenward.server.endpoints.api.rendering import caller, receipt, receipt_members, session, user
 from tokenward.server.endpoints.api.signed_in import SignedIn
 from tokenward.server.endpoints.bodies import read_json
 from tokenward.server.endpoints.cursors import encode_cursor, read_cursor
 from tokenward.server.endpoints.messages import Request, Response, json_response
 from tokenward.server.endpoints.paging import list_response, read_paging
 from tokenward.server.endpoints.telemetry import Metrics
-from tokenward.server.login import Login
+from tokenward.server.login import Login, token_sid
 from tokenward.server.rate_limit import ChangeThrottle
-from tokenward.server.storage.records import SessionRecord
+from tokenward.server.sessions.sessions import Ended
+from tokenward.server.storage.records import AccountRecord, SessionRecord
 
 # Which list a cursor is of.
 _EXPORT = "x"
@@ -39,11 +35,21 @@ class UserChanges(msgspec.Struct):
 
 
 class NewPassword(msgspec.Struct):
-    """The password of now, the new one, and whether the other sessions end, which they do unless this says `false`."""
+    """The password of now, the new one, and whether the other sessions end, which they do unless this says `false`.
+
+    `delivery` says where the new refresh token goes.
+    """
 
     current_password: str
     new_password: str
     end_other_sessions: bool = True
+    delivery: Delivery = "body"
+
+
+class ErasureRequest(msgspec.Struct):
+    """The password of now."""
+
+    current_password: str
 
 
 class UserEndpoints:
@@ -57,6 +63,8 @@ class UserEndpoints:
         login: Login,
         erasure: Erasure,
         export: Export,
+        password_check: PasswordCheck,
+        cookies: CookieDelivery,
         change_throttle: ChangeThrottle,
         metrics: Metrics,
     ) -> None:
@@ -65,6 +73,8 @@ class UserEndpoints:
         self._login = login
         self._erasure = erasure
         self._export = export
+        self._password_check = password_check
+        self._cookies = cookies
         self._change_throttle = change_throttle
         self._metrics = metrics
 
@@ -93,11 +103,31 @@ class UserEndpoints:
         """`DELETE /api/v1/users/me`: erase the account, its sessions and its personal data. There is no way back.
 
         What is left is the `id`, which is random, in the audit log and in one revocation record. Refused to the last
-        enabled account with the role `admin`: 409 `last_admin`.
+        enabled account with the role `admin`: 409 `last_admin`. A wrong password is answered and throttled like a
+        failed login.
         """
-        _, account = await self._signed_in.check(request)
+        await self._signed_in.check(request)
+        body = await read_json(request, ErasureRequest)
+        token, account = await self._signed_in.check(request)
+        asks = caller(request)
+        # A copied access token must not be enough, nor a client that makes this path out of a longer one with `..`.
+        async with self._password_check.verified(
+            account,
+            body.current_password,
+            sid=token_sid(token),
+            origin=asks.origin,
+            address=asks.address,
+            request_id=request.id,
+        ):
+            # The password may have been changed while it was verified, which ends the sessions of whoever knew it.
+            _, account = await self._signed_in.check(request)
+            ended = await self._erase(account, request)
+        self._metrics.count_event("account.erased")
+        return receipt(ended)
+
+    async def _erase(self, account: AccountRecord, request: Request) -> Ended:
         try:
-            ended = await self._erasure.erase(
+            return await self._erasure.erase(
                 account.sub,
                 actor=account.sub,
                 request_id=request.id,
@@ -106,8 +136,6 @@ class UserEndpoints:
             )
         except AccountNotFound:
             raise InvalidToken(reason="account gone") from None
-        self._metrics.count_event("account.erased")
-        return receipt(ended)
 
     async def change_password(self, request: Request) -> Response:
         """`POST /api/v1/users/me/password`: replace the password; the session goes on with the tokens in the answer.
@@ -117,6 +145,7 @@ class UserEndpoints:
         """
         await self._signed_in.check(request)
         body = await read_json(request, NewPassword)
+        in_cookie = self._cookies.check(request, body.delivery)
         token, account = await self._signed_in.check(request)
         tokens, ended = await self._login.change_password(
             token,
@@ -127,7 +156,7 @@ class UserEndpoints:
             caller=caller(request),
         )
         self._metrics.count_event("account.password_changed")
-        return json_response(token_members(tokens) | receipt_members(ended))
+        return deliver(tokens, receipt_members(ended), in_cookie=in_cookie)
 
     async def export_me(self, request: Request) -> Response:
         """`GET /api/v1/users/me/export`: all that is kept about the person, as a list in pages.

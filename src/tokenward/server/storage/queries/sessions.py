@@ -118,10 +118,11 @@ STATEMENTS = {
     ),
     "delete_all_of_account": Statement("DELETE FROM sessions WHERE sub = :sub"),
     # The session must hold the cut-off just before the new one: one that was cut off earlier (a thief's, say)
-    # must not be revived by this change.
+    # must not be revived by this change. Its generation moves on, so that after the rotation that follows the token
+    # of before is two behind: a thief's copy of it must not count as a retry of that rotation.
     "adopt_cutoff": Statement(
         """
-        UPDATE sessions SET account_cutoff = :account_cutoff
+        UPDATE sessions SET account_cutoff = :account_cutoff, generation = generation + 1
         WHERE sid = :sid AND ended_at IS NULL AND account_cutoff = :account_cutoff - 1
           AND EXISTS (SELECT 1 FROM accounts a
                       WHERE a.sub = sessions.sub AND a.cutoff = :account_cutoff AND a.disabled_at IS NULL)
