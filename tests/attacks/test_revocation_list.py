@@ -205,6 +205,7 @@ async def test_i24_what_cannot_be_looked_up_is_never_accepted(tmp_path: Path) ->
         # The head of the log is gone, as in a file that lost a page.
         tamper(server.path, "CREATE TABLE aside AS SELECT * FROM head")
         tamper(server.path, "DELETE FROM head")
+        assert (await server.client.me(token)).code == "storage_unavailable"
         for answer in await _guarded_answers(server, token, routes):
             assert (answer.status, answer.code) == (503, "storage_unavailable")
             assert answer.header("retry-after") == "1"
