@@ -116,13 +116,13 @@ async def test_metrics_count_answers_events_and_the_revocation_log(server: Serve
     assert (answer.header("content-type") or "").startswith("text/plain")
     text = answer.body.decode()
     for line in (
-        'tokenward_http_answers_total{path="/api/v1/users/me",status="200"} 1.0',
-        'tokenward_http_answers_total{path="/api/v1/users/me",status="401"} 1.0',
-        'tokenward_http_seconds_bucket{le="+Inf",path="/api/v1/users/me"} 2.0',
-        'tokenward_http_seconds_count{path="/api/v1/users/me"} 2.0',
+        'tokenward_http_requests_total{route="/api/v1/users/me",status="200"} 1.0',
+        'tokenward_http_requests_total{route="/api/v1/users/me",status="401"} 1.0',
+        'tokenward_http_request_duration_seconds_bucket{le="+Inf",route="/api/v1/users/me"} 2.0',
+        'tokenward_http_request_duration_seconds_count{route="/api/v1/users/me"} 2.0',
         'tokenward_events_total{event="session.started"} 1.0',
         'tokenward_events_total{event="session.ended"} 1.0',
-        'tokenward_events_total{event="invalid_token"} 1.0',
+        'tokenward_tokens_refused_total{reason="revoked"} 1.0',
         "tokenward_revocation_head 1.0",
         "tokenward_revocation_records 1.0",
     ):
@@ -138,6 +138,10 @@ async def test_a_time_falls_into_the_bucket_of_its_bound(server: Server) -> None
     server.metrics.count_answer("/healthz", 200, 0.0011)
     server.metrics.count_answer("/healthz", 200, 99)
     lines = server.metrics.exposition()[1].decode().splitlines()
-    counts = [line.rpartition(" ")[2] for line in lines if line.startswith("tokenward_http_seconds_bucket")]
+    counts = [
+        line.rpartition(" ")[2]
+        for line in lines
+        if line.startswith("tokenward_http_request_duration_seconds_bucket")
+    ]
     assert counts == ["1.0", *["2.0"] * 10, "3.0"]
-    assert 'tokenward_http_seconds_sum{path="/healthz"} 99.0021' in lines
+    assert 'tokenward_http_request_duration_seconds_sum{route="/healthz"} 99.0021' in lines
