@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # What tests and benchmarks start besides Python: strace shows the fdatasync, wrk makes load, node runs a peer,
-# Chromium opens the pages.
-PACKAGES := curl openssl strace wrk nodejs npm chromium
+# Chromium opens the pages, Prometheus scrapes and evaluates the alerts.
+PACKAGES := curl openssl strace wrk nodejs npm chromium prometheus
 
 .DEFAULT_GOAL := help
 .PHONY: serve test check bench fuzz setup system lock help

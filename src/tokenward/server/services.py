@@ -169,12 +169,12 @@ async def open_services(
     if not create and not database_path(settings).exists():
         msg = f"There is no database in {settings.data}. Name the data folder of the server with --data."
         raise ConfigurationError(msg)
+    # A command that runs beside a server traces nothing.
+    kinds = _kinds(settings) if serving else _Kinds()
     # Before the folder is made: a server that cannot start leaves nothing behind. Under `dev` the key lies in it.
     master_key = None if settings.dev else load_master_key(settings)
     prepare_data(settings)
     master_key = master_key or load_master_key(settings)
-    # A command that runs beside a server traces nothing.
-    kinds = _kinds(settings) if serving else _Kinds()
     storage = await open_sqlite(database_path(settings), exclusive=serving, clock=clock, kind=kinds.storage)
     hasher = None
     try:
@@ -339,7 +339,7 @@ def _kinds(settings: Settings) -> _Kinds:
         return _Kinds()
     try:
         from tokenward.server.tracing import TracedHasher, TracedStorage, TracedTokenIssuer
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         if not (error.name or "").startswith("opentelemetry"):
             raise
         msg = "tracing = true needs OpenTelemetry; install it with: pip install 'tokenward[telemetry]'"

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import argon2
 import pytest
@@ -282,7 +283,7 @@ async def test_closing_ends_the_processes() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"memory_kib": 7}, {"time_cost": 0}, {"processes": -1}, {"waiting_for_each": -1}]
 )
-def test_impossible_parameters_are_refused_when_the_hasher_is_built(wrong: dict[str, int]) -> None:
+def test_impossible_parameters_are_refused_when_the_hasher_is_built(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         PasswordHasher(**wrong)
 
