@@ -69,6 +69,7 @@ async def listening(server: Server, draining: Draining | None = None) -> AsyncIt
             head_timeout_seconds=HEAD_SECONDS,
             body_timeout_seconds=BODY_SECONDS,
             draining=draining,
+            counts=server.metrics.connections,
         ),
         ws="none",
         lifespan="off",
