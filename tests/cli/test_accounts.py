@@ -13,6 +13,14 @@ async def test_an_account_that_a_command_made_signs_in(place: Installation) -> N
         assert row.actor == "command-line"
 
 
+def test_an_account_is_linked_to_a_row_of_the_application(place: Installation) -> None:
+    create(place, "anna@example.com", "--external-id", "customer 17")
+    (listed,) = printed_json(place.command("accounts", "list", "--json"))["items"]
+    assert listed["external_id"] == "customer 17"
+    again = ("accounts", "create", "--username", "ben", "--external-id", "customer 17", "--password-stdin")
+    assert "Another account is linked to this external id" in refused(place.run(*again, stdin=PASSWORD))
+
+
 async def test_a_new_password_signs_out_a_running_server_at_once(place: Installation) -> None:
     create(place)
     async with serving(place) as server:
@@ -48,7 +56,15 @@ def test_a_listing_is_a_table_or_pages_of_json(made: Installation) -> None:
     assert made.command("accounts", "list") == "(none)\n"
     subs = sorted(create(made, f"a{number}@example.com", "--role", "reader") for number in range(3))
     table = made.command("accounts", "list").splitlines()
-    assert table[0].split() == ["sub", "email", "username", "roles", "created_at", "disabled_at"]
+    assert table[0].split() == [
+        "sub",
+        "email",
+        "username",
+        "roles",
+        "external_id",
+        "created_at",
+        "disabled_at",
+    ]
     assert [line.split()[0] for line in table[1:]] == subs
     page = printed_json(made.command("accounts", "list", "--json", "--limit", "2"))
     assert [item["sub"] for item in page["items"]] == subs[:2]

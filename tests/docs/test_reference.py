@@ -96,6 +96,7 @@ def _ask_everything(server: Server) -> dict[str, tuple[int, set[str]]]:
         "POST /api/v1/users/me/password": _CHANGED_PASSWORD,
         "POST /api/v1/admin/accounts": '{"username": "grace", "password": "seven green boats at noon"}',
         "PUT /api/v1/admin/accounts/{sub}/roles": '{"roles": ["reader"]}',
+        "PUT /api/v1/admin/accounts/{sub}/external-id": '{"external_id": "customer 17"}',
         "PUT /api/v1/admin/accounts/{sub}/password": '{"password": "seven grey boats at noon"}',
         "POST /api/v1/admin/keys/{kid}/revoke": '{"reason": "stolen"}',
         "POST /api/v1/admin/revocations": '{"scope": "audience", "value": "nobody"}',

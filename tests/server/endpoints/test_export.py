@@ -43,7 +43,8 @@ async def test_a_person_gets_the_account_every_session_and_every_event_with_pers
     assert kinds == ["account", *["session"] * 2, *["event"] * 6]
     me = (await client.me(tokens["access_token"])).json
     known = [int(server.clock.now())]
-    assert items[0] == {"kind": "account", **me, "has_password": True, "known_networks": known}
+    more = {"external_id": None, "has_password": True, "known_networks": known}
+    assert items[0] == {"kind": "account", **me, **more}
     sessions = {item["id"]: item for item in items[1:3]}
     assert sessions.keys() == {sid_text(sid_of(tokens)), sid_text(sid_of(ended))}
     assert sessions[sid_text(sid_of(ended))]["ended_at"] == int(server.clock.now())

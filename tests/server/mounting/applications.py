@@ -73,9 +73,10 @@ def application(auth: Mounted[Any]) -> FastAPI:
         await websocket.close()
 
     methods = ["GET", "HEAD", "OPTIONS", "POST", "DELETE"]
-    for path, endpoint in {"/guarded": guarded, "/optional": optional, "/admin": admin, "/far": far}.items():
-        app.add_api_route(path, endpoint, methods=methods)
-    app.add_api_route("/plain", plain, methods=methods)
+    for endpoint in (guarded, optional, admin, far, plain):
+        for method in methods:
+            name = f"{endpoint.__name__}_{method}"
+            app.add_api_route(f"/{endpoint.__name__}", endpoint, methods=[method], operation_id=name)
     app.add_api_websocket_route("/socket", socket)
     return app
 

@@ -85,6 +85,26 @@ async def test_metadata_is_found_at_the_root_of_the_host(application: Applicatio
     assert (await application.get("/.well-known/oauth-authorization-server/other")).status_code == 404
 
 
+async def test_authorize_on_the_page_of_the_api_signs_in(application: Application) -> None:
+    """What Swagger UI reads, and what it sends then: a form, and the client's name and secret, which are empty."""
+    described = (await application.get("/openapi.json")).json()
+    (scheme,) = described["components"]["securitySchemes"].items()
+    for path in ("/guarded", "/optional", "/admin", "/far"):
+        assert described["paths"][path]["get"]["security"] == [{scheme[0]: []}]
+    await application.account(roles=["admin"])
+    answer = await application.http.post(
+        scheme[1]["flows"]["password"]["tokenUrl"],
+        data={"grant_type": "password", "username": EMAIL, "password": PASSWORD, "scope": ""},
+        headers={
+            "authorization": "Basic Og==",
+            "origin": "https://example.com",
+            "x-requested-with": "XMLHttpRequest",
+        },
+    )
+    assert (answer.status_code, answer.json()["token_type"]) == (200, "Bearer")
+    assert (await application.get("/admin", answer.json()["access_token"])).status_code == 200
+
+
 async def test_a_server_may_leave_out_what_asgi_lets_it(application: Application) -> None:
     await application.account()
     headers = [(b"Content-Type", b"application/json")]

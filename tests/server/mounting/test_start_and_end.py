@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import HTTPConnection
 from tests.docs.pages import environment
 from tests.server.building import EMAIL, PASSWORD, until
 from tests.server.mounting.applications import application, mounted, run_application
@@ -34,6 +35,9 @@ async def test_whoever_forgot_to_start_it_is_told_how(tmp_path: Path) -> None:
         await auth.verify("token")
     with pytest.raises(NotStarted):
         await auth.find_account(sub="usr_x")
+    for ask in (auth.authenticate, auth.authenticate_or_none, auth.signed_in, auth.signed_in_or_none):
+        with pytest.raises(NotStarted):
+            await ask(HTTPConnection(scope))
     assert not (tmp_path / "tokenward.db").exists()
 
 
@@ -158,6 +162,16 @@ async def test_the_log_is_the_applications(tmp_path: Path, caplog: pytest.LogCap
 def test_settings_that_a_program_builds_are_checked(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         create_app(Settings(**{"issuer": "https://example.com/auth", **wrong}))
+
+
+@pytest.mark.parametrize("wrong", [{"roles": "admin"}, {"scope": "account"}])
+async def test_demands_are_lists(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    # Each letter of a text would be a role that nobody has, or one that everybody has.
+    auth = mounted(tmp_path)
+    with pytest.raises(ConfigurationError, match="as lists"):
+        auth.requires(**wrong)
+    with pytest.raises(ConfigurationError, match="as lists"):
+        await auth.authenticate(HTTPConnection({"type": "http", "headers": []}), **wrong)
 
 
 async def test_settings_are_completed_and_otherwise_left_alone(tmp_path: Path) -> None:

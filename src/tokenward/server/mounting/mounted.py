@@ -213,6 +213,7 @@ class Mounted(Generic[C]):
 
         A header that is wrong is refused: whoever sends one wants to be somebody, and must not be taken for a stranger.
         """
+        self._started()
         try:
             if not authorization_values(connection.scope):
                 return None
