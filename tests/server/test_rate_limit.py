@@ -467,3 +467,23 @@ async def test_many_attempts_of_a_device_at_once_do_not_slip_through(door: Door)
     attempts = (door.throttle.take("alice", HOME, device=bytes(16)) for _ in range(20))
     results = await asyncio.gather(*attempts, return_exceptions=True)
     assert sum(isinstance(result, Taken) for result in results) == 3
+
+
+async def test_neither_a_full_network_nor_all_the_world_keeps_a_device_out(
+    storage: Storage, clock: FakeClock
+) -> None:
+    throttle = LoginThrottle(
+        storage, clock, from_network=Limit(3, 60), from_unknown=Limit(2, 60), network=Limit(4, 60)
+    )
+    door = Door(storage, throttle)
+    # Strangers elsewhere, and others in its own network who try other names.
+    await door.fail("alice", CAFE, 2)
+    await door.fail("bob", HOME, 2)
+    await door.fail("carl", HOME, 2)
+    await door.refused("dora", HOME)
+    await door.refused("alice", HOME)
+    for _ in range(3):
+        await door.decide(await throttle.take("alice", HOME, device=bytes(16)))
+    # Nor did these three cost the network anything.
+    clock.advance(60)
+    await door.fail("dora", HOME)
