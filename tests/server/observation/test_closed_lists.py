@@ -35,7 +35,8 @@ def reasons(error: str, *files: str) -> Iterator[str]:
 
 
 def test_every_reason_for_which_a_refresh_is_refused_has_an_outcome_of_its_own() -> None:
-    found = set(reasons("InvalidGrant", "server/sessions/sessions.py", "server/sessions/refresh_tokens.py"))
+    files = ("sessions", "refresh_tokens", "copied_tokens", "session_id")
+    found = set(reasons("InvalidGrant", *(f"server/sessions/{name}.py" for name in files)))
     assert len(found) > 10
     unclassified = {
         reason for reason in found if events.outcome_of_refresh(InvalidGrant(reason=reason)) == "failed"

@@ -105,6 +105,7 @@ _REFRESH_OF_REASON = {
     "session expired": "expired",
     "account or client disabled": "disabled",
     "logged out everywhere": "logged_out",
+    "the session was kept across a cut-off meanwhile": "logged_out",
     "no such session": "unknown",
     "refresh key retired or revoked": "key_gone",
     "refresh token of another client": "other_client",
