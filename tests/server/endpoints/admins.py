@@ -131,7 +131,9 @@ def route_names() -> list[str]:
             return self
 
     anything: Any = Anything()
-    parameters = [name for name in routes.__annotations__ if name not in ("issuer", "return")]
+    parameters = [
+        name for name in routes.__annotations__ if name not in ("issuer", "documentation", "return")
+    ]
     table = routes(issuer="https://auth.example.com", **dict.fromkeys(parameters, anything))
     return [
         f"{method} {path}"

@@ -89,7 +89,7 @@ class Door:
             return
         body = response.body
         headers = [
-            *self._policy.headers,
+            *(self._policy.headers if response.policy is None else response.policy),
             (b"content-type", response.content_type),
             (b"x-request-id", request_id.encode()),
             *response.headers,
