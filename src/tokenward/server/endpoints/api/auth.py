@@ -180,7 +180,10 @@ class AuthEndpoints:
         refuses=(ORIGIN_REFUSED, INVALID_GRANT),
     )
     async def log_out(self, request: Request) -> Response:
-        """`POST /api/v1/auth/logout`: end the session of the access token, or of the refresh token in the body."""
+        """`POST /api/v1/auth/logout`: end the session of the access token, or of the refresh token in the body.
+
+        With an access token no body is read.
+        """
         check_origin(request, self._own_origin)
         if request.header_values(b"authorization"):
             token = await self._guard.check(request)

@@ -107,7 +107,8 @@ def describe(routes: Handlers) -> dict[str, Any]:
             "title": "Tokenward",
             "summary": "Sign-in for APIs with JSON Web Tokens.",
             "description": PREFACE,
-            "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+            # A name only: with an identifier the page would show a link to somebody else's site.
+            "license": {"name": "Apache License 2.0"},
             "version": __version__,
         },
         "servers": [{"url": ".", "description": "The server that this description comes from."}],
