@@ -133,3 +133,20 @@ def test_the_form_for_the_password_is_in_sight_and_nothing_is_wider_than_the_win
             "it => { const box = it.getBoundingClientRect();"
             " return box.top >= 0 && box.bottom <= window.innerHeight && box.right <= window.innerWidth }"
         )
+
+
+def test_an_address_in_the_query_is_not_what_is_shown(browser: Browser, tmp_path: Path) -> None:
+    # A link to the page must not make it show, and sign in at, what somebody else describes.
+    foreign = "https://elsewhere.example"
+    query = f"?url={foreign}/a.json&configUrl={foreign}/b.json&urls.primaryName=x"
+    with (
+        development_server(tmp_path / "checkout") as server,
+        opened(browser, f"{server.base}/docs{query}") as it,
+    ):
+        assert it.page.locator(".info .title").inner_text().startswith("Tokenward")
+        assert [url for url in it.requests if not url.startswith((server.base, "data:"))] == []
+        assert it.complaints == []
+        # Nor does it hold a link to anybody else's site.
+        links = it.page.locator("a[href]").evaluate_all("them => them.map(it => it.href)")
+        assert links
+        assert [link for link in links if not link.startswith(server.base)] == []
