@@ -3,8 +3,7 @@
     python docs/generate.py           write the pages
     python docs/generate.py --check   compare them, and end with status 1 where one is out of step
 
-What stands in no code is kept here: the members of each answer (`ANSWERS`), which a test compares with what a real
-server answers.
+The page about HTTP is the description that a server gives of itself, in another form.
 """
 
 import ast
@@ -15,10 +14,9 @@ import textwrap
 import types
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from typing import Any, get_args
 
 import click
-import msgspec
 
 from tokenward import clock, errors, jose, server, tokens
 from tokenward.cli.commands import cli
@@ -32,6 +30,8 @@ from tokenward.server.endpoints.admin.sessions import AdminSessionEndpoints
 from tokenward.server.endpoints.api.auth import AuthEndpoints
 from tokenward.server.endpoints.api.own_sessions import OwnSessionEndpoints
 from tokenward.server.endpoints.api.users import UserEndpoints
+from tokenward.server.endpoints.documentation.document import describe
+from tokenward.server.endpoints.documentation.endpoints import DocumentationEndpoints
 from tokenward.server.endpoints.operations import OperationsEndpoints
 from tokenward.server.endpoints.routes import routes
 from tokenward.server.endpoints.well_known import WellKnownEndpoints
@@ -53,114 +53,17 @@ _PLAIN_TYPES = {
 _COMMAND = "Write it anew with: .venv/bin/python docs/generate.py"
 
 
-class Answer(NamedTuple):
-    """What a route answers when all is well: the status, and the members of its JSON object or another text.
-
-    `instead` is what a request may bring in place of an access token.
-    """
-
-    status: int
-    members: tuple[str, ...] = ()
-    text: str = ""
-    instead: str = ""
-
-
-USER = ("id", "email", "username", "name", "roles", "created_at", "updated_at")
-_TOKENS = ("access_token", "token_type", "expires_in", "refresh_token", "scope")
-_PAGE = ("items", "next_cursor")
-_RECEIPT = ("ended_sessions", "revoked_from")
-ADMINISTERED = (*USER, "disabled_at", "external_id")
-_CHANGED = ("account", "revoked_from")
-_METADATA = (
-    "issuer",
-    "jwks_uri",
-    "response_types_supported",
-    "grant_types_supported",
-    "token_endpoint_auth_methods_supported",
-    "scopes_supported",
-)
-_OPENID = ("subject_types_supported", "id_token_signing_alg_values_supported")
-
-ANSWERS = {
-    "POST /api/v1/auth/register": Answer(201, ("user",)),
-    "POST /api/v1/auth/login": Answer(200, (*_TOKENS, "user")),
-    "POST /api/v1/auth/refresh": Answer(200, _TOKENS),
-    "POST /api/v1/auth/logout": Answer(
-        200, _RECEIPT, instead="or else the refresh token in the body or the cookie"
-    ),
-    "POST /api/v1/auth/logout-everywhere": Answer(200, _RECEIPT),
-    "GET /api/v1/users/me": Answer(200, USER),
-    "PATCH /api/v1/users/me": Answer(200, USER),
-    "DELETE /api/v1/users/me": Answer(200, _RECEIPT),
-    "GET /api/v1/users/me/export": Answer(200, _PAGE),
-    "POST /api/v1/users/me/password": Answer(200, (*_TOKENS, *_RECEIPT)),
-    "GET /api/v1/users/me/sessions": Answer(200, _PAGE),
-    "DELETE /api/v1/users/me/sessions": Answer(200, _RECEIPT),
-    "DELETE /api/v1/users/me/sessions/{sid}": Answer(200, _RECEIPT),
-    "GET /api/v1/admin/accounts": Answer(200, _PAGE),
-    "POST /api/v1/admin/accounts": Answer(201, ADMINISTERED),
-    "GET /api/v1/admin/accounts/{sub}": Answer(200, ADMINISTERED),
-    "DELETE /api/v1/admin/accounts/{sub}": Answer(200, _RECEIPT),
-    "POST /api/v1/admin/accounts/{sub}/disable": Answer(200, _CHANGED),
-    "POST /api/v1/admin/accounts/{sub}/enable": Answer(200, _CHANGED),
-    "PUT /api/v1/admin/accounts/{sub}/roles": Answer(200, _CHANGED),
-    "PUT /api/v1/admin/accounts/{sub}/external-id": Answer(200, ("account",)),
-    "PUT /api/v1/admin/accounts/{sub}/password": Answer(200, _CHANGED),
-    "GET /api/v1/admin/accounts/{sub}/sessions": Answer(200, _PAGE),
-    "DELETE /api/v1/admin/accounts/{sub}/sessions": Answer(200, _RECEIPT),
-    "GET /api/v1/admin/sessions": Answer(200, _PAGE),
-    "DELETE /api/v1/admin/sessions/{sid}": Answer(200, _RECEIPT),
-    "GET /api/v1/admin/keys": Answer(200, _PAGE),
-    "POST /api/v1/admin/keys/rotate": Answer(200, ("done",)),
-    "GET /api/v1/admin/keys/{kid}/impact": Answer(200, ("key", "consequences", "ended_sessions", "next_kid")),
-    "POST /api/v1/admin/keys/{kid}/revoke": Answer(200, ("kid", "revoked_from")),
-    "GET /api/v1/admin/revocations": Answer(200, _PAGE),
-    "POST /api/v1/admin/revocations": Answer(200, ("scope", "value", "revoked_from")),
-    "GET /api/v1/admin/audit": Answer(200, _PAGE),
-    "GET /.well-known/jwks.json": Answer(200, ("keys",)),
-    "GET /.well-known/openid-configuration": Answer(200, (*_METADATA, *_OPENID)),
-    "GET /.well-known/oauth-authorization-server": Answer(200, _METADATA),
-    "GET /healthz": Answer(200, ("status",)),
-    "GET /readyz": Answer(200, ("status",)),
-    "GET /metrics": Answer(200, (), "Text in the Prometheus exposition format."),
-}
-
 _HTTP_HEAD = f"""# HTTP
 
 {_NOTE}
 
-Every answer to a request carries `X-Request-Id`; the log has what happened under that id. `HEAD` is answered wherever
-`GET` is.
-
-An error is a problem document of RFC 9457 (`application/problem+json`) with the members `type`, `title`, `status`,
-`code`, `detail` and `request_id`. Compare `code`, which is stable; `detail` is for people. The codes are listed in
-[errors.md](errors.md). What is refused before it is a request (a head that is too long, too slow or not HTTP) is
-answered in the same form without `request_id`.
-
-An access token travels in the header `Authorization: Bearer TOKEN` and nowhere else: a request with a token or a
-password in its URL is refused. A body may have no member that its table does not list,
-and none twice; in a form, `grant_type`, `scope`, `client_id` and `client_secret` are ignored. A request with an
-`Origin` header that is neither this server's own nor in the setting `browser_origins` is refused by the paths under
-`/api/v1/auth/`. Pages of the origins in that setting may read every answer (CORS), and no others.
-
-With `"delivery": "cookie"` in the body, where its table has `delivery`, the refresh token comes and goes in the cookie
-`__Host-tokenward-refresh` and is no member of the answer. Such a request must be JSON and have an `Origin` as above and
-the header `X-Tokenward: 1`, or the answer is 403. No cookie is read or set otherwise.
-[Keeping tokens in a browser](../how-to/keep-tokens-in-a-browser.md) shows all of it.
+A server describes itself in the same words to programs at `/openapi.json` (OpenAPI 3.1), and shows that to people at
+`/docs`; see [how to use the description](../how-to/use-the-description.md). The codes of errors are listed in
+[errors.md](errors.md), and [how to administer](../how-to/administer.md) shows the paths of administrators at work.
 
 An issuer with a path, such as `https://example.com/sso`, is served under that path as well as without it, and its
 RFC 8414 metadata also at `/.well-known/oauth-authorization-server/sso`.
 
-A list answers a page: `items`, and `next_cursor`, which is `null` at the end and else the `cursor` of the next page. It
-takes `limit` (1 to 200, or 50) and `cursor` in its query, and refuses parameters that it does not know.
-
-Under `/api/v1/admin/` the account of the token needs the role `admin`, now and when the token was issued; without it
-the answer is 403 `insufficient_role`. An `account` there is a `user` with `disabled_at` besides.
-[How to administer](../how-to/administer.md) shows all of it.
-
-A `user` has the members {", ".join(f"`{member}`" for member in USER)}; times are seconds since 1970, in UTC.
-`ended_sessions` counts the sessions that were ended. `revoked_from` is the place in the
-revocation log from which their tokens are refused; this server is there before it answers its next request.
 """
 
 
@@ -197,104 +100,136 @@ def errors_page() -> str:
 
 def http_page() -> str:
     """Every path and method, with what the code says of them."""
-    table = routes(
-        issuer="https://auth.example.com",
-        # Only their functions are looked at; nothing is called, so nothing needs to be built.
-        auth=object.__new__(AuthEndpoints),
-        users=object.__new__(UserEndpoints),
-        own_sessions=object.__new__(OwnSessionEndpoints),
-        well_known=object.__new__(WellKnownEndpoints),
-        operations=object.__new__(OperationsEndpoints),
-        admin=AdminEndpoints(
-            object.__new__(AdminAccountEndpoints),
-            object.__new__(AdminSessionEndpoints),
-            object.__new__(AdminKeyEndpoints),
-            object.__new__(AdminRevocationEndpoints),
-            object.__new__(AdminAuditEndpoints),
+    document = http_description()
+    lines = [_HTTP_HEAD + document["info"]["description"]]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            lines += _operation(f"{method.upper()} {path}", operation, document["components"])
+    members = document["components"]["schemas"]
+    lines += [
+        "## Answers\n",
+        *(
+            line
+            for name in members
+            if name not in _shown_above(document)
+            for line in _type(name, members[name])
         ),
-    )
-    lines = [_HTTP_HEAD]
-    for path, methods in table.items():
-        for method, handler in methods.items():
-            lines += _route(f"{method} {path}", handler)
+    ]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _route(route: str, handler: Callable[..., Any]) -> Iterator[str]:
-    answer = ANSWERS[route]
-    source = _Handler(handler)
-    yield f"## `{route}`\n"
-    doc = _inline(handler.__doc__ or "")
-    doc = re.sub(r"^`[A-Z]+ [^`]+`(: |\.\s*)", "", doc)
-    if doc:
-        yield doc[:1].upper() + doc[1:] + "\n"
-    if source.guarded:
-        whose = " of an account with the role `admin`" if source.administrators else ""
-        yield f"Needs an access token{whose}" + (f", {answer.instead}" if answer.instead else "") + ".\n"
-    if source.query:
-        yield "Query: " + ", ".join(f"`{name}`" for name in source.query) + "; each may be left out.\n"
-    for body in source.bodies:
-        kinds = (
-            "`application/json` or `application/x-www-form-urlencoded`"
-            if source.form
-            else "`application/json`"
+def http_description() -> dict[str, Any]:
+    """The OpenAPI document of a server with all that can be switched on."""
+    return describe(
+        routes(
+            issuer="https://auth.example.com",
+            # Only their functions are looked at; nothing is called, so nothing needs to be built.
+            auth=object.__new__(AuthEndpoints),
+            users=object.__new__(UserEndpoints),
+            own_sessions=object.__new__(OwnSessionEndpoints),
+            well_known=object.__new__(WellKnownEndpoints),
+            operations=object.__new__(OperationsEndpoints),
+            admin=AdminEndpoints(
+                object.__new__(AdminAccountEndpoints),
+                object.__new__(AdminSessionEndpoints),
+                object.__new__(AdminKeyEndpoints),
+                object.__new__(AdminRevocationEndpoints),
+                object.__new__(AdminAuditEndpoints),
+            ),
+            documentation=DocumentationEndpoints(),
         )
-        yield f"Body: {kinds}. {_inline(body.__doc__ or '')}\n"
-        yield from _fields(body)
-    members = ", ".join(f"`{member}`" for member in answer.members)
-    yield f"Answer: {answer.status}. {answer.text or 'Members: ' + members + '.'}\n"
+    )
 
 
-def _fields(body: type[msgspec.Struct]) -> Iterator[str]:
-    yield "| Member | Type | |"
-    yield "|---|---|---|"
-    for field in msgspec.structs.fields(body):
-        shown = " or ".join(_kinds(field.type))
-        yield f"| `{field.name}` | {shown} | {'required' if field.required else 'may be left out'} |"
+def _operation(route: str, operation: dict[str, Any], components: dict[str, Any]) -> Iterator[str]:
+    yield f"## `{route}`\n"
+    yield operation["description"] + "\n"
+    query = [parameter for parameter in operation["parameters"] if parameter["in"] == "query"]
+    if query:
+        yield (
+            "Query: "
+            + ", ".join(f"`{parameter['name']}`" for parameter in query)
+            + "; each may be left out.\n"
+        )
+    if "requestBody" in operation:
+        content = operation["requestBody"]["content"]
+        body = components["schemas"][_name(content["application/json"]["schema"])]
+        yield (
+            "Body: "
+            + " or ".join(f"`{kind}`" for kind in content)
+            + f". {' '.join(body['description'].split())}\n"
+        )
+        yield from _members(body)
+    yield from _answers(operation, components)
+
+
+def _answers(operation: dict[str, Any], components: dict[str, Any]) -> Iterator[str]:
+    refused: list[str] = []
+    for status, answer in operation["responses"].items():
+        if "$ref" in answer:
+            # The name of each is its status and its codes.
+            refused += [f"{status} `{code}`" for code in _name(answer).split(".")[1:]]
+        elif "content" not in answer:
+            yield f"Or else: {status}. {answer['description']}\n"
+        elif "application/json" in answer["content"]:
+            name = _name(answer["content"]["application/json"]["schema"])
+            members = ", ".join(f"`{member}`" for member in components["schemas"][name]["properties"])
+            yield f"Answer: {status}, [{name}](#{name.lower()}). Members: {members}.\n"
+        else:
+            yield f"Answer: {status}. Text: {', '.join(f'`{kind}`' for kind in answer['content'])}.\n"
+    yield "Refused with: " + ", ".join(refused) + ".\n"
+
+
+def _type(name: str, schema: dict[str, Any]) -> Iterator[str]:
+    yield f"### {name}\n"
+    yield " ".join(schema["description"].split()) + "\n"
+    yield from _members(schema)
+
+
+def _shown_above(document: dict[str, Any]) -> set[str]:
+    """The bodies, which stand beside the operations that read them."""
+    return {
+        _name(content["schema"])
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for content in operation.get("requestBody", {"content": {}})["content"].values()
+    }
+
+
+def _members(schema: dict[str, Any]) -> Iterator[str]:
+    yield "| Member | Type | | |"
+    yield "|---|---|---|---|"
+    for name, member in schema["properties"].items():
+        needed = "required" if name in schema["required"] else "may be left out"
+        yield f"| `{name}` | {' or '.join(_kinds(member))} | {needed} | {_told(member)} |"
     yield ""
 
 
-def _kinds(annotation: Any) -> Iterator[str]:
+def _kinds(schema: dict[str, Any]) -> Iterator[str]:
     """What a member may be, in the words of JSON."""
-    if isinstance(annotation, types.UnionType):
-        for kind in get_args(annotation):
+    if "anyOf" in schema:
+        for kind in schema["anyOf"]:
             yield from _kinds(kind)
-    elif get_origin(annotation) is Literal:
-        yield from (f"`{value}`" for value in get_args(annotation))
-    elif get_origin(annotation) is tuple:
-        yield "array of " + " or ".join(f"{kind}s" for kind in _kinds(get_args(annotation)[0]))
-    elif annotation is not msgspec.UnsetType:
-        names = {str: "string", bool: "boolean", int: "number", types.NoneType: "null"}
-        yield names.get(annotation, str(annotation))
+    elif "$ref" in schema:
+        yield f"[{_name(schema)}](#{_name(schema).lower()})"
+    elif "enum" in schema:
+        yield from (f"`{value}`" for value in schema["enum"])
+    elif schema["type"] == "array":
+        yield "array of " + " or ".join(_kinds(schema["items"]))
+    else:
+        yield schema["type"]
 
 
-class _Handler:
-    """What the source of a handler, and of the methods of its own class that it calls, says of a request."""
+def _told(schema: dict[str, Any]) -> str:
+    """What is known of a member beside its type."""
+    for one in (schema, *schema.get("anyOf", ())):
+        if "description" in one:
+            return " ".join(str(one["description"]).split())
+    return ""
 
-    def __init__(self, handler: Callable[..., Any]) -> None:
-        self.bodies: list[type[msgspec.Struct]] = []
-        self.form = False
-        self.guarded = False
-        self.administrators = False
-        self.query: list[str] = []
-        self._owner = type(handler.__self__) if inspect.ismethod(handler) else None
-        self._read(handler)
 
-    def _read(self, function: Callable[..., Any]) -> None:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-            called = ast.unparse(call.func)
-            if called in ("read_json", "read_json_or_form"):
-                self.form |= called == "read_json_or_form"
-                self.bodies.append(inspect.getmodule(function).__dict__[ast.unparse(call.args[1])])
-            elif called in ("self._guard.check", "self._signed_in.check"):
-                self.guarded = True
-            elif called == "self._admins.check":
-                self.guarded = self.administrators = True
-            elif called == "read_paging":
-                self.query = ["limit", "cursor", *(str(ast.literal_eval(name)) for name in call.args[1:])]
-            elif called.count(".") == 1 and called.startswith("self."):
-                self._read(inspect.getattr_static(self._owner, called.removeprefix("self.")))
+def _name(reference: dict[str, Any]) -> str:
+    return str(reference["$ref"]).rpartition("/")[2]
 
 
 def commands_page() -> str:

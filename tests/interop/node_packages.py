@@ -1,6 +1,7 @@
 """The npm packages that tests use: `jose`, to exchange tokens with, and `pyright`, to check types with.
 
 `node/package-lock.json` pins them by their hash. They are installed beside it, once, when a test first needs them.
+Tests of other things have such a folder of their own.
 """
 
 import fcntl
@@ -13,37 +14,37 @@ from tests.programs import require_program
 FOLDER = Path(__file__).parent / "node"
 LONGEST_INSTALL_SECONDS = 240
 
-_LOCK = FOLDER / "package-lock.json"
-_MODULES = FOLDER / "node_modules"
 # What is installed is said by a file that `npm ci` takes away with everything else before it begins.
-_INSTALLED = _MODULES / ".tokenward-installed"
+_INSTALLED = ".tokenward-installed"
 
 
-def installed_packages() -> Path:
-    """The folder `node_modules` with what the lock pins, installed if it is not there yet.
+def installed_packages(folder: Path = FOLDER) -> Path:
+    """The folder `node_modules` with what the lock in `folder` pins, installed if it is not there yet.
 
     Test runs beside each other wait for one of them. Without npm the test is skipped, or fails where every program
     must be there.
     """
     npm = require_program("npm")
     require_program("node")
-    wanted = hashlib.sha256(_LOCK.read_bytes()).hexdigest()
-    with _LOCK.open("rb") as lock:
+    modules = folder / "node_modules"
+    installed = modules / _INSTALLED
+    with (folder / "package-lock.json").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (_INSTALLED.exists() and _INSTALLED.read_text("ascii") == wanted):
-            _install(npm)
-            _INSTALLED.write_text(wanted, "ascii")
-    return _MODULES
+        wanted = hashlib.sha256(lock.read()).hexdigest()
+        if not (installed.exists() and installed.read_text("ascii") == wanted):
+            _install(npm, folder)
+            installed.write_text(wanted, "ascii")
+    return modules
 
 
-def _install(npm: str) -> None:
+def _install(npm: str, folder: Path) -> None:
     done = subprocess.run(
         [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-        cwd=FOLDER,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
         timeout=LONGEST_INSTALL_SECONDS,
     )
     if done.returncode:
-        raise RuntimeError(f"npm ci failed in {FOLDER}:\n{done.stderr[-2000:]}")
+        raise RuntimeError(f"npm ci failed in {folder}:\n{done.stderr[-2000:]}")

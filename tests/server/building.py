@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
+from tests.openapi.description import check_described
 
 from tokenward.clock import Clock, FakeClock
 from tokenward.jose.jwt import unverified_claims
@@ -157,7 +158,10 @@ class Client:
         if not sent:
             return Answer(0, (), b"")
         start, rest = sent[0], sent[1:]
-        return Answer(start["status"], tuple(start["headers"]), b"".join(part["body"] for part in rest))
+        body = b"".join(part["body"] for part in rest)
+        # No test gets an answer that the description of the interface does not foresee.
+        check_described(scope["method"], scope["path"], start["status"], start["headers"], body)
+        return Answer(start["status"], tuple(start["headers"]), body)
 
     async def get(self, path: str, **how: Any) -> Answer:
         return await self.request("GET", path, **how)

@@ -8,6 +8,7 @@ from tokenward.server.endpoints.api.signed_in import SignedIn
 from tokenward.server.endpoints.api.users import UserEndpoints
 from tokenward.server.endpoints.browsers import PageOrigins
 from tokenward.server.endpoints.cors import Cors
+from tokenward.server.endpoints.documentation.endpoints import DocumentationEndpoints
 from tokenward.server.endpoints.door import Door, DoorPolicy
 from tokenward.server.endpoints.draining import Draining
 from tokenward.server.endpoints.operations import OperationsEndpoints
@@ -60,6 +61,7 @@ def build_door(services: Services, *, log: Log, metrics: Metrics, draining: Drai
                 signed_in=signed_in, directory=services.session_directory, metrics=metrics
             ),
             admin=admin_endpoints(signed_in, services),
+            documentation=_documentation(settings.api_docs, https=own_origin.startswith("https:")),
             well_known=WellKnownEndpoints(
                 issuer=settings.issuer,
                 scopes=(FIRST_PARTY_SCOPE,),
@@ -88,3 +90,7 @@ def build_door(services: Services, *, log: Log, metrics: Metrics, draining: Drai
         log=log,
         metrics=metrics,
     )
+
+
+def _documentation(wanted: bool, *, https: bool) -> DocumentationEndpoints | None:
+    return DocumentationEndpoints(page_headers=(HSTS,) if https else ()) if wanted else None

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tokenward.server.endpoints.documentation.endpoints import DocumentationEndpoints
 from tokenward.server.endpoints.routes import routes
 
 
@@ -13,8 +14,13 @@ def route_names(prefix: str = "/") -> list[str]:
             return self
 
     anything: Any = Anything()
-    parameters = [name for name in routes.__annotations__ if name not in ("issuer", "return")]
-    table = routes(issuer="https://auth.example.com", **dict.fromkeys(parameters, anything))
+    others = ("issuer", "documentation", "return")
+    parameters = [name for name in routes.__annotations__ if name not in others]
+    table = routes(
+        issuer="https://auth.example.com",
+        documentation=DocumentationEndpoints(),
+        **dict.fromkeys(parameters, anything),
+    )
     return [
         f"{method} {path}" for path, methods in table.items() if path.startswith(prefix) for method in methods
     ]

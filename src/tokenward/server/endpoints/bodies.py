@@ -75,7 +75,7 @@ async def read_json_or_form(
         if name in fields:
             msg = f"A form cannot have the field {name}. Send the body as application/json."
             raise InvalidRequest(msg, reason="form with a member for JSON only")
-    return _convert(fields, body_type)
+    return _convert(fields, body_type, not_here=tuple(json_only))
 
 
 def _check_media_type(request: Request, accepted: tuple[bytes, ...]) -> bytes:
@@ -109,12 +109,13 @@ def _decode_form(body: bytes, ignored: frozenset[str]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if name not in ignored}
 
 
-def _convert(members: dict[str, object], body_type: type[T]) -> T:
+def _convert(members: dict[str, object], body_type: type[T], *, not_here: tuple[str, ...] = ()) -> T:
     known = body_type.__struct_encode_fields__
     unknown = next((name for name in members if name not in known), None)
     if unknown is not None:
+        names = ", ".join(name for name in known if name not in not_here)
         # Shown to the sender only, shortened and in ASCII; it does not go into the log.
-        msg = f"The body has a member {unknown[:40]!a} that this endpoint does not know. It knows: {', '.join(known)}."
+        msg = f"The body has a member {unknown[:40]!a} that this endpoint does not know. It knows: {names}."
         raise UnknownMember(msg)
     try:
         return msgspec.convert(members, body_type)

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from tokenward.protocol.errors import HEADERS_TOO_LARGE, INVALID_REQUEST, REQUEST_TIMEOUT
 from tokenward.server.endpoints.client_address import UNIX_PEER
 from tokenward.server.endpoints.draining import Draining
+from tokenward.server.endpoints.error_responses import Problem
 from tokenward.server.endpoints.messages import Send
 from tokenward.server.observation.metrics import ConnectionCounts
 
@@ -255,15 +256,10 @@ class LimitedConnection(HttpToolsProtocol):
 
 
 def _problem(status: int, title: str, code: str, detail: str) -> bytes:
-    return msgspec.json.encode(
-        {
-            "type": f"urn:tokenward:error:{code}",
-            "title": title,
-            "status": status,
-            "code": code,
-            "detail": detail,
-        }
+    problem = Problem(
+        type=f"urn:tokenward:error:{code}", title=title, status=status, code=code, detail=detail
     )
+    return msgspec.json.encode(problem)
 
 
 def limited(

@@ -112,7 +112,7 @@ class Door:
     async def _send(self, send: Send, response: Response, request: Request) -> None:
         body = response.body
         headers = [
-            *self._policy.headers,
+            *(self._policy.headers if response.policy is None else response.policy),
             (b"content-type", response.content_type),
             (b"x-request-id", request.id.encode()),
             *response.headers,

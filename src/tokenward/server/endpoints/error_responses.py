@@ -42,17 +42,31 @@ class ServerError(Error):
     )
 
 
+class Problem(msgspec.Struct):
+    """An error (RFC 9457). Compare `code`, which is stable; `detail` is for people.
+
+    `request_id` is missing in what is refused before it is a request: a head that is too long, too slow or not HTTP.
+    """
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request_id: str | msgspec.UnsetType = msgspec.UNSET
+
+
 def problem(error: Error, request_id: str) -> Response:
     """The answer for an error. Its private `reason` is not in it."""
     body = msgspec.json.encode(
-        {
-            "type": f"urn:tokenward:error:{error.code}",
-            "title": HTTPStatus(error.status).phrase,
-            "status": error.status,
-            "code": error.code,
-            "detail": error.description,
-            "request_id": request_id,
-        }
+        Problem(
+            type=f"urn:tokenward:error:{error.code}",
+            title=HTTPStatus(error.status).phrase,
+            status=error.status,
+            code=error.code,
+            detail=error.description,
+            request_id=request_id,
+        )
     )
     return Response(error.status, body, PROBLEM_JSON, ((b"cache-control", b"no-store"), *_headers(error)))
 

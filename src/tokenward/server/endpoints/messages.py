@@ -1,7 +1,7 @@
 """A request as endpoints see it, and an answer."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -14,6 +14,7 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Header: TypeAlias = tuple[bytes, bytes]
+S = TypeVar("S", bound=msgspec.Struct)
 
 JSON = b"application/json"
 PROBLEM_JSON = b"application/problem+json"
@@ -112,12 +113,17 @@ class Request:
 
 
 class Response(NamedTuple):
-    """An answer; the door adds the headers that every answer carries."""
+    """An answer; the door adds the headers that every answer carries.
+
+    A page for people brings headers in `policy`, in the place of those with which the door says what a browser may do
+    with an answer.
+    """
 
     status: int
     body: bytes
     content_type: bytes = JSON
     headers: tuple[Header, ...] = ()
+    policy: tuple[Header, ...] | None = None
 
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -128,3 +134,11 @@ NO_STORE: tuple[Header, ...] = ((b"cache-control", b"no-store"),)
 def json_response(content: object, status: int = 200, headers: tuple[Header, ...] = NO_STORE) -> Response:
     """An answer in JSON. It is not to be stored by anybody unless `headers` say otherwise."""
     return Response(status, msgspec.json.encode(content), JSON, headers)
+
+
+def extended(kind: type[S], *parts: msgspec.Struct, **more: Any) -> S:
+    """An answer of `kind`, which has all members of `parts` and those in `more`."""
+    members: dict[str, Any] = {}
+    for part in parts:
+        members |= msgspec.structs.asdict(part)
+    return kind(**members, **more)

@@ -1,9 +1,13 @@
 """What operators and their programs ask: is it alive, is it ready, what has it done."""
 
 from ipaddress import IPv4Network, IPv6Network
+from typing import Literal
+
+import msgspec
 
 from tokenward.errors import Error
-from tokenward.protocol.errors import SHUTTING_DOWN
+from tokenward.protocol.errors import NOT_FOUND, SHUTTING_DOWN, STORAGE_UNAVAILABLE
+from tokenward.server.endpoints.documentation.described import Access, Text, described
 from tokenward.server.endpoints.draining import Draining
 from tokenward.server.endpoints.error_responses import NotFound, problem
 from tokenward.server.endpoints.messages import NO_STORE, Request, Response, json_response
@@ -18,6 +22,18 @@ class ShuttingDown(Error):
     code = SHUTTING_DOWN
     status = 503
     description = "This server is about to stop. Send requests to another one."
+
+
+class Health(msgspec.Struct):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class Readiness(msgspec.Struct):
+    """The server may be sent requests."""
+
+    status: Literal["ready"]
 
 
 class OperationsEndpoints:
@@ -38,10 +54,17 @@ class OperationsEndpoints:
         self._metrics_networks = metrics_networks
         self._draining = draining
 
+    @described("healthz", access=Access.ANYBODY, answer=Health("ok"))
     async def healthz(self, _: Request) -> Response:
         """The process answers. A supervisor restarts it when this fails, so it asks nothing of the storage."""
-        return json_response({"status": "ok"})
+        return json_response(Health("ok"))
 
+    @described(
+        "readyz",
+        access=Access.ANYBODY,
+        answer=Readiness("ready"),
+        refuses=(STORAGE_UNAVAILABLE, SHUTTING_DOWN),
+    )
     async def readyz(self, request: Request) -> Response:
         """The storage can be read, there are keys to sign with, and no stop is near; a load balancer asks this.
 
@@ -52,13 +75,22 @@ class OperationsEndpoints:
             # No failure, so not one that is raised and logged at each look.
             return problem(ShuttingDown(), request.id)
         await self._check_ready()
-        return json_response({"status": "ready"})
+        return json_response(Readiness("ready"))
 
     async def _check_ready(self) -> None:
         await self._guard.catch_up()
         self._ring.active_refresh_key()
         self._ring.signing_key("")
 
+    @described(
+        "metrics",
+        access=Access.ANYBODY,
+        answer=Text(
+            ("text/plain", "application/openmetrics-text"),
+            'tokenward_http_requests_total{route="/readyz",status="200"} 12.0',
+        ),
+        refuses=(NOT_FOUND,),
+    )
     async def metrics(self, request: Request) -> Response:
         """Prometheus exposition, for the networks in the settings only; elsewhere there is nothing here.
 

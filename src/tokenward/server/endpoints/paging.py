@@ -1,8 +1,11 @@
 """`?limit=` and `?cursor=` of every list, and the list's own form."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Annotated, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import Meta
 
 from tokenward.errors import InvalidRequest
 from tokenward.server.endpoints.messages import Request, Response, json_response
@@ -10,6 +13,37 @@ from tokenward.server.endpoints.messages import Request, Response, json_response
 DEFAULT_LIMIT = 50
 MOST_IN_A_PAGE = 200
 _MOST_FIELDS = 20
+
+
+T = TypeVar("T")
+
+Cursor = Annotated[
+    str,
+    Meta(
+        description="The `next_cursor` of an earlier page of the same list, as it came.",
+        extra_json_schema={"pattern": "^[A-Za-z0-9_.-]+$"},
+    ),
+]
+
+
+class PageQuery(msgspec.Struct):
+    """The query of a list, as it is described; `read_paging` reads it. A list with filters has one under this."""
+
+    limit: Annotated[
+        int,
+        Meta(
+            description="How many items there may be on the page.",
+            extra_json_schema={"minimum": 1, "maximum": MOST_IN_A_PAGE},
+        ),
+    ] = DEFAULT_LIMIT
+    cursor: Cursor | msgspec.UnsetType = msgspec.UNSET
+
+
+class Page(msgspec.Struct, Generic[T]):
+    """Items, and the cursor of the next page, which is `null` at the end."""
+
+    items: list[T]
+    next_cursor: str | None
 
 
 class Paging(NamedTuple):
@@ -50,7 +84,7 @@ def read_paging(request: Request, *filters: str) -> Paging:
 
 def list_response(items: Iterable[object], next_cursor: str | None) -> Response:
     """A page: `items`, and the `next_cursor` to ask for the next one with, or `null` at the end."""
-    return json_response({"items": list(items), "next_cursor": next_cursor})
+    return json_response(Page(list(items), next_cursor))
 
 
 def _read_limit(text: str) -> int:

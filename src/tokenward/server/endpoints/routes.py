@@ -6,6 +6,7 @@ from tokenward.server.endpoints.admin.endpoints import AdminEndpoints
 from tokenward.server.endpoints.api.auth import AuthEndpoints
 from tokenward.server.endpoints.api.own_sessions import OwnSessionEndpoints
 from tokenward.server.endpoints.api.users import UserEndpoints
+from tokenward.server.endpoints.documentation.endpoints import DocumentationEndpoints
 from tokenward.server.endpoints.door import Routes
 from tokenward.server.endpoints.operations import OperationsEndpoints
 from tokenward.server.endpoints.well_known import JWK_SET_PATH, WellKnownEndpoints
@@ -20,6 +21,7 @@ def routes(
     well_known: WellKnownEndpoints,
     operations: OperationsEndpoints,
     admin: AdminEndpoints,
+    documentation: DocumentationEndpoints | None = None,
 ) -> Routes:
     """Path to method to function; a segment in braces is a parameter (`paths.Paths`).
 
@@ -75,6 +77,8 @@ def routes(
         "/readyz": {"GET": operations.readyz},
         "/metrics": {"GET": operations.metrics},
     }
+    if documentation is not None:
+        table = {**table, **documentation.routes_beside(table)}
     prefix = urlsplit(issuer).path.rstrip("/")
     if not prefix:
         return table

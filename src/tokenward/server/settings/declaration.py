@@ -294,6 +294,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_alive_seconds: Annotated[
         int, About("An idle connection is closed after this time.", 1, 3600, "seconds")
     ] = 65
+    api_docs: Annotated[
+        bool,
+        About(
+            "Whether `/openapi.json` describes the HTTP interface, and `/docs` shows it. Neither tells of this server."
+        ),
+    ] = True
 
     # Records
     access_log: Annotated[

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from tokenward.clock import Clock
 from tokenward.errors import InvalidRequest
+from tokenward.protocol.errors import NOT_FOUND
 from tokenward.server.accounts.accounts import Accounts
 from tokenward.server.accounts.administration import as_admin
 from tokenward.server.audit import Audit
@@ -15,8 +17,10 @@ from tokenward.server.endpoints.admin.admins import Admins
 from tokenward.server.endpoints.admin.reasons import DEFAULT_REASON, check_reason
 from tokenward.server.endpoints.bodies import read_json
 from tokenward.server.endpoints.cursors import Place, encode_cursor, read_cursor
+from tokenward.server.endpoints.documentation import fields
+from tokenward.server.endpoints.documentation.described import Access, described
 from tokenward.server.endpoints.messages import Request, Response, json_response
-from tokenward.server.endpoints.paging import list_response, read_paging
+from tokenward.server.endpoints.paging import Page, PageQuery, list_response, read_paging
 from tokenward.server.revocation.log import RevocationLog
 from tokenward.server.sessions.directory import SessionDirectory, get_sid
 from tokenward.server.sessions.sessions import Sessions
@@ -42,6 +46,14 @@ _FORMS: Mapping[str, tuple[re.Pattern[str], str]] = {
 }
 
 
+_Value = Annotated[str, Meta(extra_json_schema={"maxLength": 255, "pattern": "^[!-~]*$"})]
+# As the log writes it; an answer is not read back, so this is for the description only.
+_LoggedScope = Annotated[
+    str,
+    Meta(extra_json_schema={"enum": ["token", "session", "subject", "client", "audience", "key", "all"]}),
+]
+
+
 class Revocation(msgspec.Struct):
     """What to revoke: `value` names it, and is left out for `all`; `reason` is a word for the log.
 
@@ -51,13 +63,42 @@ class Revocation(msgspec.Struct):
     """
 
     scope: Scope
-    value: str = ""
-    reason: str = DEFAULT_REASON
+    value: _Value = ""
+    reason: fields.Reason = DEFAULT_REASON
 
 
-def revocation(record: LoggedRevocation) -> dict[str, object]:
-    """A record as an administrator sees it. Times are UTC seconds."""
-    return record._asdict()
+class LoggedRecord(msgspec.Struct):
+    """A record as an administrator sees it; `n` is its place in the log.
+
+    After `drop_after` every token that it could match has expired; a record of a key stays for ever.
+    """
+
+    n: fields.LogNumber
+    scope: _LoggedScope
+    value: str
+    drop_after: fields.Seconds
+    reason: str
+    revoked_at: fields.Seconds
+
+
+class RevocationPage(Page[LoggedRecord]):
+    """Some of the revocations in force, the newest first."""
+
+
+class Revoked(msgspec.Struct):
+    """What was revoked, and from where on."""
+
+    scope: Scope
+    value: str
+    revoked_from: fields.LogNumber
+
+
+def revocation(record: LoggedRevocation) -> LoggedRecord:
+    """A record as an administrator sees it."""
+    return LoggedRecord(*record)
+
+
+_EXAMPLE_JTI = "6ZpHkq1vQ3uXo0Yt5mWc2A"
 
 
 class AdminRevocationEndpoints:
@@ -84,6 +125,14 @@ class AdminRevocationEndpoints:
         self._audit = audit
         self._clock = clock
 
+    @described(
+        "listRevocations",
+        access=Access.ADMIN,
+        query=PageQuery,
+        answer=RevocationPage(
+            [LoggedRecord(1099511627783, "token", _EXAMPLE_JTI, 1763987100, "stolen", 1763985600)], None
+        ),
+    )
     async def list_revocations(self, request: Request) -> Response:
         """`GET /api/v1/admin/revocations`: the records that can still match a token, the newest first.
 
@@ -99,6 +148,13 @@ class AdminRevocationEndpoints:
         more = len(records) > paging.limit
         return list_response(map(revocation, shown), encode_cursor(_KIND, shown[-1].n) if more else None)
 
+    @described(
+        "revoke",
+        access=Access.ADMIN,
+        body=Revocation("token", _EXAMPLE_JTI, "stolen"),
+        answer=Revoked("token", _EXAMPLE_JTI, 1099511627783),
+        refuses=(NOT_FOUND,),
+    )
     async def revoke(self, request: Request) -> Response:
         """`POST /api/v1/admin/revocations`: revoke. There is no way back.
 
@@ -112,7 +168,7 @@ class AdminRevocationEndpoints:
             msg = f"For scope {body.scope}, `value` must be {description}."
             raise InvalidRequest(msg, reason="value")
         n = await self._revoke(body.scope, body.value, check_reason(body.reason), admin.sub, request.id)
-        return json_response({"scope": body.scope, "value": body.value, "revoked_from": n})
+        return json_response(Revoked(body.scope, body.value, n))
 
     async def _revoke(self, scope: Scope, value: str, reason: str, actor: str, request_id: str) -> int:
         # Whoever asks may have lost the role since the look at it; each unit looks again.

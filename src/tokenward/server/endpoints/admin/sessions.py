@@ -1,19 +1,41 @@
 """`/api/v1/admin/sessions` and `/api/v1/admin/accounts/{sub}/sessions`: who is signed in where, and ending it."""
 
+from tokenward.protocol.errors import NOT_FOUND
 from tokenward.server.accounts.accounts import Accounts
 from tokenward.server.accounts.administration import as_admin
 from tokenward.server.endpoints.admin.accounts import get_sub
 from tokenward.server.endpoints.admin.admins import Admins
-from tokenward.server.endpoints.api.rendering import receipt, session
+from tokenward.server.endpoints.api.rendering import (
+    EXAMPLE_RECEIPT,
+    EXAMPLE_SESSION,
+    Session,
+    receipt,
+    session,
+)
 from tokenward.server.endpoints.cursors import encode_cursor, read_cursor
-from tokenward.server.endpoints.messages import Request, Response
-from tokenward.server.endpoints.paging import Paging, list_response, read_paging
+from tokenward.server.endpoints.documentation.described import Access, described
+from tokenward.server.endpoints.documentation.fields import EXAMPLE_SUB, Sub
+from tokenward.server.endpoints.messages import Request, Response, extended
+from tokenward.server.endpoints.paging import Page, PageQuery, Paging, list_response, read_paging
 from tokenward.server.sessions.directory import SessionDirectory, get_sid
 from tokenward.server.sessions.sessions import Sessions
 
 # Which list a cursor is of.
 _EVERYBODY, _OF_ACCOUNT = "s", "sa"
 _REASON = "administrator"
+
+
+class AdministeredSession(Session):
+    """A session as an administrator sees it; `account` is whose it is."""
+
+    account: Sub
+
+
+class SessionPage(Page[AdministeredSession]):
+    """Some of the sessions that live."""
+
+
+_EXAMPLE = SessionPage([extended(AdministeredSession, EXAMPLE_SESSION, account=EXAMPLE_SUB)], None)
 
 
 class AdminSessionEndpoints:
@@ -27,11 +49,15 @@ class AdminSessionEndpoints:
         self._sessions = sessions
         self._directory = directory
 
+    @described("listSessions", access=Access.ADMIN, query=PageQuery, answer=_EXAMPLE)
     async def list_sessions(self, request: Request) -> Response:
         """`GET /api/v1/admin/sessions`: every session that lives; `account` is whose it is."""
         await self._admins.check(request)
         return await self._page(_EVERYBODY, read_paging(request), None)
 
+    @described(
+        "listAccountSessions", access=Access.ADMIN, query=PageQuery, answer=_EXAMPLE, refuses=(NOT_FOUND,)
+    )
     async def list_account_sessions(self, request: Request) -> Response:
         """`GET /api/v1/admin/accounts/{sub}/sessions`: the sessions of one account that live."""
         await self._admins.check(request)
@@ -39,6 +65,7 @@ class AdminSessionEndpoints:
         account = await self._accounts.get(get_sub(request))
         return await self._page(_OF_ACCOUNT, paging, account.sub)
 
+    @described("endSession", access=Access.ADMIN, answer=EXAMPLE_RECEIPT, refuses=(NOT_FOUND,))
     async def end_session(self, request: Request) -> Response:
         """`DELETE /api/v1/admin/sessions/{sid}`: end one session, and refuse its access tokens."""
         admin = await self._admins.check(request)
@@ -52,6 +79,7 @@ class AdminSessionEndpoints:
         )
         return receipt(ended)
 
+    @described("endAccountSessions", access=Access.ADMIN, answer=EXAMPLE_RECEIPT, refuses=(NOT_FOUND,))
     async def end_account_sessions(self, request: Request) -> Response:
         """`DELETE /api/v1/admin/accounts/{sub}/sessions`: sign the account out everywhere. It may sign in again."""
         admin = await self._admins.check(request)
@@ -65,4 +93,5 @@ class AdminSessionEndpoints:
         after = read_cursor(paging.after, kind, str)
         page = await self._directory.page(sub=sub, after=after, limit=paging.limit)
         place = None if page.next_cursor is None else encode_cursor(kind, page.next_cursor)
-        return list_response(({**session(one), "account": one.sub} for one in page.items), place)
+        items = [extended(AdministeredSession, session(one), account=one.sub) for one in page.items]
+        return list_response(items, place)

@@ -5,11 +5,47 @@ import asyncio
 import msgspec
 
 from tokenward.errors import Error, InvalidRequest
+from tokenward.protocol.errors import (
+    ACCOUNT_EXISTS,
+    BROWSER_CHECK_FAILED,
+    INVALID_CREDENTIALS,
+    INVALID_GRANT,
+    NOT_FOUND,
+    ORIGIN_REFUSED,
+    OVERLOADED,
+    RATE_LIMITED,
+    REGISTRATION_CLOSED,
+    WEAK_PASSWORD,
+)
 from tokenward.server.endpoints.api.cookie_delivery import REFRESH_COOKIE, CookieDelivery, Delivery, deliver
-from tokenward.server.endpoints.api.rendering import caller, receipt, receipt_members, user
+from tokenward.server.endpoints.api.rendering import (
+    EXAMPLE_RECEIPT,
+    EXAMPLE_REFRESH_TOKEN,
+    EXAMPLE_TOKENS,
+    EXAMPLE_USER,
+    Tokens,
+    User,
+    caller,
+    receipt,
+    receipt_answer,
+    token_answer,
+    user,
+)
 from tokenward.server.endpoints.bodies import read_json, read_json_if_any, read_json_or_form
 from tokenward.server.endpoints.browsers import PageOrigins
-from tokenward.server.endpoints.messages import NO_STORE, Request, Response, json_response
+from tokenward.server.endpoints.documentation.described import Access, described
+from tokenward.server.endpoints.documentation.fields import (
+    Email,
+    Name,
+    NewPassword,
+    Password,
+    RefreshToken,
+    Username,
+)
+from tokenward.server.endpoints.documentation.fields import (
+    Login as LoginName,
+)
+from tokenward.server.endpoints.messages import NO_STORE, Request, Response, extended, json_response
 from tokenward.server.endpoints.security import BearerGuard
 from tokenward.server.endpoints.telemetry import Log, Metrics
 from tokenward.server.login import Login
@@ -24,33 +60,51 @@ _NOT_IN_A_FORM = ("delivery",)
 class Registration(msgspec.Struct):
     """A new account: `email` or `username` or both, a password, and a name to be called by."""
 
-    password: str
-    email: str | None = None
-    username: str | None = None
-    name: str = ""
+    password: NewPassword
+    email: Email | None = None
+    username: Username | None = None
+    name: Name = ""
 
 
 class Credentials(msgspec.Struct):
-    """Who signs in. `username` may hold an e-mail address, as password forms send it. A form has no `delivery`."""
+    """Who signs in: `username` or `email`, not both. `username` may be an e-mail address, as password forms send it.
 
-    password: str
-    email: str | None = None
-    username: str | None = None
+    A form has no `delivery`.
+    """
+
+    password: Password
+    email: LoginName | None = None
+    username: LoginName | None = None
     delivery: Delivery = "body"
 
 
 class RefreshRequest(msgspec.Struct):
     """The refresh token to exchange, or `"delivery": "cookie"`, which in a form cannot be."""
 
-    refresh_token: str | None = None
+    refresh_token: RefreshToken | None = None
     delivery: Delivery = "body"
 
 
 class LogoutRequest(msgspec.Struct):
     """Without an access token: the refresh token of the session to end, or `"delivery": "cookie"`."""
 
-    refresh_token: str | None = None
+    refresh_token: RefreshToken | None = None
     delivery: Delivery = "body"
+
+
+class Registered(msgspec.Struct):
+    """The new account."""
+
+    user: User
+
+
+class LoggedIn(Tokens, kw_only=True):
+    """A token response, and who signed in."""
+
+    user: User
+
+
+_PASSWORD = "seven green boats at noon"  # noqa: S105 - an example
 
 
 class AuthEndpoints:
@@ -73,8 +127,23 @@ class AuthEndpoints:
         self._log = log
         self._metrics = metrics
 
+    @described(
+        "register",
+        access=Access.ANYBODY,
+        body=Registration(_PASSWORD, email="ada@example.com", username="ada", name="Ada Lovelace"),
+        status=201,
+        answer=Registered(EXAMPLE_USER),
+        refuses=(
+            ORIGIN_REFUSED,
+            REGISTRATION_CLOSED,
+            RATE_LIMITED,
+            OVERLOADED,
+            WEAK_PASSWORD,
+            ACCOUNT_EXISTS,
+        ),
+    )
     async def register(self, request: Request) -> Response:
-        """`POST /api/v1/auth/register`: 201 with `user`, and no tokens."""
+        """`POST /api/v1/auth/register`: create an account. 201 with `user`, and no tokens."""
         self._pages.check(request)
         self._login.check_room(registering=True)
         body = await read_json(request, Registration)
@@ -86,10 +155,19 @@ class AuthEndpoints:
             caller=caller(request),
         )
         self._metrics.count_event("account.created")
-        return json_response({"user": user(account)}, 201)
+        return json_response(Registered(user(account)), 201)
 
+    @described(
+        "logIn",
+        access=Access.ANYBODY,
+        body=Credentials(_PASSWORD, username="ada"),
+        form=_OAUTH_FORM_FIELDS,
+        json_only=_NOT_IN_A_FORM,
+        answer=extended(LoggedIn, EXAMPLE_TOKENS, user=EXAMPLE_USER),
+        refuses=(ORIGIN_REFUSED, BROWSER_CHECK_FAILED, INVALID_CREDENTIALS, RATE_LIMITED, OVERLOADED),
+    )
     async def log_in(self, request: Request) -> Response:
-        """`POST /api/v1/auth/login`: tokens, and the user.
+        """`POST /api/v1/auth/login`: sign in with a password. The answer holds tokens, and the user.
 
         With `"delivery": "cookie"` the refresh token comes in a cookie and is no member of the answer.
         """
@@ -109,10 +187,20 @@ class AuthEndpoints:
         self._metrics.count_event("session.started")
         if in_cookie:
             device = self._login.mark_device(name, device)
-        return deliver(tokens, {"user": user(account)}, in_cookie=in_cookie, device=device)
+        answer = extended(LoggedIn, token_answer(tokens), user=user(account))
+        return deliver(tokens, answer, in_cookie=in_cookie, device=device)
 
+    @described(
+        "refresh",
+        access=Access.ANYBODY,
+        body=RefreshRequest(EXAMPLE_REFRESH_TOKEN),
+        form=_OAUTH_FORM_FIELDS,
+        json_only=_NOT_IN_A_FORM,
+        answer=EXAMPLE_TOKENS,
+        refuses=(ORIGIN_REFUSED, BROWSER_CHECK_FAILED, INVALID_GRANT),
+    )
     async def refresh(self, request: Request) -> Response:
-        """`POST /api/v1/auth/refresh`: the successor of a refresh token, and a fresh access token.
+        """`POST /api/v1/auth/refresh`: exchange a refresh token for its successor and a fresh access token.
 
         With `"delivery": "cookie"` the token is that of the cookie, and its successor takes its place there.
         """
@@ -128,8 +216,15 @@ class AuthEndpoints:
         event = refreshed.event
         self._metrics.count_event(event)
         self._log.event_soon(event, asyncio.get_running_loop(), request_id=request.id, sub=tokens.sub)
-        return deliver(tokens, {}, in_cookie=in_cookie, keep_cookie=refreshed.coalesced)
+        return deliver(tokens, token_answer(tokens), in_cookie=in_cookie, keep_cookie=refreshed.coalesced)
 
+    @described(
+        "logOut",
+        access=Access.TOKEN_OR_BODY,
+        body=LogoutRequest(EXAMPLE_REFRESH_TOKEN),
+        answer=EXAMPLE_RECEIPT,
+        refuses=(ORIGIN_REFUSED, BROWSER_CHECK_FAILED, INVALID_GRANT),
+    )
     async def log_out(self, request: Request) -> Response:
         """`POST /api/v1/auth/logout`: end the session of the access token, or of the refresh token in the body.
 
@@ -157,7 +252,7 @@ class AuthEndpoints:
         ended = await self._login.log_out_by_cookie(token, caller=caller(request))
         if ended.ended:
             self._metrics.count_event("session.ended")
-        return json_response(receipt_members(ended), headers=(*NO_STORE, REFRESH_COOKIE.clear()))
+        return json_response(receipt_answer(ended), headers=(*NO_STORE, REFRESH_COOKIE.clear()))
 
     async def _refuse_second_source(self, request: Request) -> None:
         """Refuse a logout that names its session in the header and in the body as well; they may differ."""
@@ -172,6 +267,12 @@ class AuthEndpoints:
             await self._guard.check(request)
         return await read_json(request, LogoutRequest)
 
+    @described(
+        "logOutEverywhere",
+        access=Access.TOKEN,
+        answer=EXAMPLE_RECEIPT,
+        refuses=(ORIGIN_REFUSED, NOT_FOUND),
+    )
     async def log_out_everywhere(self, request: Request) -> Response:
         """`POST /api/v1/auth/logout-everywhere`: end every session of the account."""
         self._pages.check(request)

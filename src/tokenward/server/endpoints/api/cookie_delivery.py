@@ -6,8 +6,10 @@ A cookie is read and set only for a request that asks for `"delivery": "cookie"`
 
 from typing import Literal, TypeAlias
 
+import msgspec
+
 from tokenward.errors import InvalidRequest
-from tokenward.server.endpoints.api.rendering import token_members
+from tokenward.server.endpoints.api.rendering import Tokens
 from tokenward.server.endpoints.browsers import PageOrigins
 from tokenward.server.endpoints.cookies import Cookie
 from tokenward.server.endpoints.messages import NO_STORE, Header, Request, Response, json_response
@@ -61,24 +63,23 @@ class CookieDelivery:
 
 def deliver(
     tokens: TokenResponse,
-    more: dict[str, object],
+    answer: Tokens,
     *,
     in_cookie: bool,
     keep_cookie: bool = False,
     device: str = "",
 ) -> Response:
-    """The answer with these tokens and `more`, the refresh token in its body or in the cookie.
+    """The answer that brings these tokens, the refresh token in its body or in the cookie.
 
     With `keep_cookie` the cookie that the browser has is the right one, and is not sent again: an answer that arrives
     late would put an old token in the place of a new one. `device` is set as well where it is not empty.
     """
-    members = token_members(tokens) | more
     if not in_cookie:
-        return json_response(members)
-    del members["refresh_token"]
+        return json_response(answer)
+    answer.refresh_token = msgspec.UNSET
     cookies: list[Header] = []
     if not keep_cookie:
         cookies.append(REFRESH_COOKIE.set(tokens.refresh_token, tokens.session_expires_in))
     if device:
         cookies.append(DEVICE_COOKIE.set(device, DEVICE_KEPT_SECONDS))
-    return json_response(members, headers=(*NO_STORE, *cookies))
+    return json_response(answer, headers=(*NO_STORE, *cookies))

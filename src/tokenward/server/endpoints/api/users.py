@@ -5,23 +5,49 @@ from functools import partial
 import msgspec
 
 from tokenward.errors import InvalidToken
+from tokenward.protocol.errors import (
+    ACCOUNT_EXISTS,
+    BROWSER_CHECK_FAILED,
+    INSUFFICIENT_ROLE,
+    INVALID_CREDENTIALS,
+    INVALID_GRANT,
+    LAST_ADMIN,
+    NOT_FOUND,
+    ORIGIN_REFUSED,
+    OVERLOADED,
+    RATE_LIMITED,
+    WEAK_PASSWORD,
+)
 from tokenward.server.accounts.accounts import AccountNotFound, Accounts
 from tokenward.server.accounts.erasure import Erasure
-from tokenward.server.accounts.export import Entry, Export, ExportedAccount, ExportedEvent
+from tokenward.server.accounts.export import Export
 from tokenward.server.accounts.password_check import PasswordCheck
 from tokenward.server.accounts.profile import ADMIN
 from tokenward.server.endpoints.api.cookie_delivery import CookieDelivery, Delivery, deliver
-from tokenward.server.endpoints.api.rendering import caller, receipt, receipt_members, session, user
+from tokenward.server.endpoints.api.exported import EXAMPLE_EXPORT, exported
+from tokenward.server.endpoints.api.rendering import (
+    EXAMPLE_RECEIPT,
+    EXAMPLE_TOKENS,
+    EXAMPLE_USER,
+    Tokens,
+    caller,
+    receipt,
+    receipt_answer,
+    token_answer,
+    user,
+)
 from tokenward.server.endpoints.api.signed_in import SignedIn
 from tokenward.server.endpoints.bodies import read_json
 from tokenward.server.endpoints.cursors import encode_cursor, read_cursor
-from tokenward.server.endpoints.messages import Request, Response, json_response
-from tokenward.server.endpoints.paging import list_response, read_paging
+from tokenward.server.endpoints.documentation import fields
+from tokenward.server.endpoints.documentation.described import Access, described
+from tokenward.server.endpoints.messages import Request, Response, extended, json_response
+from tokenward.server.endpoints.paging import PageQuery, list_response, read_paging
 from tokenward.server.endpoints.telemetry import Metrics
 from tokenward.server.login import Login, token_sid
 from tokenward.server.rate_limit import ChangeThrottle
 from tokenward.server.sessions.sessions import Ended
-from tokenward.server.storage.records import AccountRecord, SessionRecord
+from tokenward.server.storage.records import AccountRecord
 
 # Which list a cursor is of.
 _EXPORT = "x"
@@ -30,8 +56,8 @@ _EXPORT = "x"
 class UserChanges(msgspec.Struct):
     """What an account may change of itself. A member that is left out stays as it is."""
 
-    name: str | msgspec.UnsetType = msgspec.UNSET
-    username: str | msgspec.UnsetType = msgspec.UNSET
+    name: fields.Name | msgspec.UnsetType = msgspec.UNSET
+    username: fields.Username | msgspec.UnsetType = msgspec.UNSET
 
 
 class NewPassword(msgspec.Struct):
@@ -40,8 +66,8 @@ class NewPassword(msgspec.Struct):
     `delivery` says where the new refresh token goes.
     """
 
-    current_password: str
-    new_password: str
+    current_password: fields.Password
+    new_password: fields.NewPassword
     end_other_sessions: bool = True
     delivery: Delivery = "body"
 
@@ -49,7 +75,14 @@ class NewPassword(msgspec.Struct):
 class ErasureRequest(msgspec.Struct):
     """The password of now."""
 
-    current_password: str
+    current_password: fields.Password
+
+
+class PasswordReplaced(Tokens, kw_only=True):
+    """The tokens with which this session goes on, how many others ended, and from where their tokens are refused."""
+
+    ended_sessions: fields.Count
+    revoked_from: fields.LogNumber
 
 
 class UserEndpoints:
@@ -78,13 +111,21 @@ class UserEndpoints:
         self._change_throttle = change_throttle
         self._metrics = metrics
 
+    @described("readMe", access=Access.TOKEN, answer=EXAMPLE_USER)
     async def read_me(self, request: Request) -> Response:
-        """`GET /api/v1/users/me`."""
+        """`GET /api/v1/users/me`: the account that is signed in."""
         _, account = await self._signed_in.check(request)
         return json_response(user(account))
 
+    @described(
+        "changeMe",
+        access=Access.TOKEN,
+        body=UserChanges(name="Ada King"),
+        answer=EXAMPLE_USER,
+        refuses=(ACCOUNT_EXISTS, NOT_FOUND, RATE_LIMITED),
+    )
     async def change_me(self, request: Request) -> Response:
-        """`PATCH /api/v1/users/me`."""
+        """`PATCH /api/v1/users/me`: change the name or the user name."""
         await self._signed_in.check(request)
         changes = await read_json(request, UserChanges)
         _, account = await self._signed_in.check(request)
@@ -99,6 +140,20 @@ class UserEndpoints:
         )
         return json_response(user(changed))
 
+    @described(
+        "eraseMe",
+        access=Access.TOKEN,
+        body=ErasureRequest("seven green boats at noon"),
+        answer=EXAMPLE_RECEIPT,
+        refuses=(
+            INVALID_CREDENTIALS,
+            INVALID_GRANT,
+            RATE_LIMITED,
+            OVERLOADED,
+            INSUFFICIENT_ROLE,
+            LAST_ADMIN,
+        ),
+    )
     async def erase_me(self, request: Request) -> Response:
         """`DELETE /api/v1/users/me`: erase the account, its sessions and its personal data. There is no way back.
 
@@ -137,6 +192,21 @@ class UserEndpoints:
         except AccountNotFound:
             raise InvalidToken(reason="account gone") from None
 
+    @described(
+        "changePassword",
+        access=Access.TOKEN,
+        body=NewPassword("seven green boats at noon", "nine grey herons on a roof"),
+        answer=extended(PasswordReplaced, EXAMPLE_TOKENS, EXAMPLE_RECEIPT),
+        refuses=(
+            ORIGIN_REFUSED,
+            BROWSER_CHECK_FAILED,
+            INVALID_CREDENTIALS,
+            INVALID_GRANT,
+            WEAK_PASSWORD,
+            RATE_LIMITED,
+            OVERLOADED,
+        ),
+    )
     async def change_password(self, request: Request) -> Response:
         """`POST /api/v1/users/me/password`: replace the password; the session goes on with the tokens in the answer.
 
@@ -156,8 +226,16 @@ class UserEndpoints:
             caller=caller(request),
         )
         self._metrics.count_event("account.password_changed")
-        return deliver(tokens, receipt_members(ended), in_cookie=in_cookie)
+        answer = extended(PasswordReplaced, token_answer(tokens), receipt_answer(ended))
+        return deliver(tokens, answer, in_cookie=in_cookie)
 
+    @described(
+        "exportMe",
+        access=Access.TOKEN,
+        query=PageQuery,
+        answer=EXAMPLE_EXPORT,
+        refuses=(NOT_FOUND,),
+    )
     async def export_me(self, request: Request) -> Response:
         """`GET /api/v1/users/me/export`: all that is kept about the person, as a list in pages.
 
@@ -169,39 +247,4 @@ class UserEndpoints:
         after = read_cursor(paging.after, _EXPORT, str)
         page = await self._export.page(account.sub, after=after, limit=paging.limit)
         place = None if page.next_cursor is None else encode_cursor(_EXPORT, page.next_cursor)
-        return list_response([_entry(entry, account.sub) for entry in page.items], place)
-
-
-def _entry(entry: Entry, sub: str) -> dict[str, object]:
-    if isinstance(entry, ExportedAccount):
-        record = entry.record
-        more: dict[str, object] = {
-            "external_id": record.external_id,
-            "has_password": record.password_hash is not None,
-            "known_networks": entry.known_networks,
-        }
-        return {"kind": "account", **user(record), **more}
-    if isinstance(entry, SessionRecord):
-        more = {
-            "ended_at": entry.ended_at,
-            "signed_in_at": entry.auth_time,
-            "amr": msgspec.Raw(entry.amr.encode()),
-        }
-        return {"kind": "session", **session(entry), **more, "scope": entry.scope, "audience": entry.audience}
-    return _event(entry, sub)
-
-
-def _event(entry: ExportedEvent, sub: str) -> dict[str, object]:
-    record = entry.record
-    # Another person's `sub` is that person's: who it was among the administrators is in the log for the operator.
-    other = record.actor.startswith("usr_") and record.actor != sub
-    return {
-        "kind": "event",
-        "at": record.at,
-        "event": record.event,
-        "actor": "another account" if other else record.actor,
-        "session": record.sid or None,
-        "request_id": record.request_id,
-        "detail": msgspec.Raw(record.detail.encode()),
-        "personal": entry.personal,
-    }
+        return list_response([exported(entry, account.sub) for entry in page.items], place)
