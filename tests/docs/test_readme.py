@@ -75,7 +75,7 @@ def test_the_guard_lets_a_token_through_and_refuses_the_rest(server: Server, tmp
         f"for values in ([b'Bearer {token}'], [], [b'Bearer {token}x'], [b'Basic eDp5'], [b'Bearer a'] * 2):\n"
         "    print(*hello(values), sep=' | ')\n"
     )
-    (program,) = blocks(_README, "python")
+    _, program = blocks(_README, "python")
 
     good, none, changed, basic, two = run_python(server, program + calls).splitlines()
 
@@ -84,6 +84,12 @@ def test_the_guard_lets_a_token_through_and_refuses_the_rest(server: Server, tmp
     assert changed.startswith("401 | {'WWW-Authenticate': 'Bearer error=\"invalid_token\"'} | ")
     assert basic == none
     assert two.startswith("400 | {'WWW-Authenticate': 'Bearer error=\"invalid_request\"'} | ")
+
+
+def test_the_application_is_the_one_that_its_page_runs() -> None:
+    mounted, _ = blocks(_README, "python")
+
+    assert mounted == blocks("docs/how-to/mount-in-fastapi.md", "python")[0]
 
 
 def test_the_lines_for_running_it_for_real_start_a_server(tmp_path: Path) -> None:

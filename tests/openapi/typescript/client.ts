@@ -18,7 +18,8 @@ const me = await client.GET("/api/v1/users/me", { headers });
 if (me.error !== undefined) throw new Error(me.error.code);
 if (me.data.id !== user.id) throw new Error("somebody else");
 
-const fresh = await client.POST("/api/v1/auth/refresh", { body: { refresh_token: signedIn.data.refresh_token } });
+// It would be undefined with `delivery: "cookie"`; a body without it is refused.
+const fresh = await client.POST("/api/v1/auth/refresh", { body: { refresh_token: signedIn.data.refresh_token ?? null } });
 if (fresh.error !== undefined) throw new Error(fresh.error.code);
 
 const sessions = await client.GET("/api/v1/users/me/sessions", { headers, params: { query: { limit: 10 } } });

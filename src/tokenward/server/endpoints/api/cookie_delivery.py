@@ -4,9 +4,10 @@ A cookie is read and set only for a request that asks for `"delivery": "cookie"`
 (`browsers`). So there is one source of the token for each request, which the request itself names.
 """
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from tokenward.errors import InvalidRequest
 from tokenward.server.endpoints.api.rendering import Tokens
@@ -16,7 +17,12 @@ from tokenward.server.endpoints.messages import NO_STORE, Header, Request, Respo
 from tokenward.server.keyring.device_key import DEVICE_KEPT_SECONDS
 from tokenward.server.token_issuer import TokenResponse
 
-Delivery: TypeAlias = Literal["body", "cookie"]
+Delivery: TypeAlias = Annotated[
+    Literal["body", "cookie"],
+    Meta(
+        description="Where the refresh token comes from and goes to; in the body unless this says otherwise."
+    ),
+]
 
 REFRESH_COOKIE = Cookie("tokenward-refresh")
 DEVICE_COOKIE = Cookie("tokenward-device")

@@ -12,7 +12,14 @@ from tokenward.server.endpoints.documentation.described import Access, Operation
 from tokenward.server.endpoints.documentation.fields import EXAMPLE_KID, EXAMPLE_SID, EXAMPLE_SUB
 from tokenward.server.endpoints.documentation.preface import PREFACE, TAGS, tag_of
 from tokenward.server.endpoints.documentation.refusals import headers_of_refusal, refusals
-from tokenward.server.endpoints.documentation.schemas import Schema, components_of, form_of, prose, reference
+from tokenward.server.endpoints.documentation.schemas import (
+    Schema,
+    components_of,
+    form_of,
+    leave_out_defaults,
+    prose,
+    reference,
+)
 from tokenward.server.endpoints.error_responses import Problem
 from tokenward.server.login import FIRST_PARTY_SCOPE
 
@@ -131,6 +138,7 @@ def _schemas(operations: list[Operation]) -> tuple[dict[str, Schema], dict[str, 
     }
     schemas = components_of([*bodies, *answers, Problem])
     for body, operation in bodies.items():
+        leave_out_defaults(schemas[body.__name__])
         if operation.form is not None:
             schemas[_form_name(body)] = form_of(schemas[body.__name__], operation.form, operation.json_only)
     queries = {operation.query for operation in operations if operation.query is not None}

@@ -31,6 +31,16 @@ def reference(name: str) -> Schema:
     return {"$ref": REFERENCE + name}
 
 
+def leave_out_defaults(schema: Schema) -> None:
+    """Take the defaults out of the schema of a body.
+
+    That a member may be left out says enough, and generators of clients take one with a default for one that must be
+    sent.
+    """
+    for member in schema["properties"].values():
+        member.pop("default", None)
+
+
 def form_of(schema: Schema, ignored: tuple[str, ...], json_only: tuple[str, ...] = ()) -> Schema:
     """The schema of a form with the members of `schema` but for `json_only`, and with fields that mean nothing.
 
