@@ -89,23 +89,22 @@ def open_client(
 
     # What it warns of is said here, in one line and by an exit code.
     logging.getLogger("tokenward.client").addHandler(logging.NullHandler())
-    return TokenwardClient(
-        issuer,
-        account=account,
-        store=_find_store(store, tell_store=tell_store),
-        insecure_loopback_http=insecure_loopback_http,
+    found, why = _find_store(store)
+    client = TokenwardClient(
+        issuer, account=account, store=found, insecure_loopback_http=insecure_loopback_http
     )
+    if why and tell_store:
+        click.echo(f"{why} Tokens are kept unencrypted in {found.place}, which only you can read.", err=True)
+    return client
 
 
-def _find_store(store: str, *, tell_store: bool) -> "TokenStore":
+def _find_store(store: str) -> "tuple[TokenStore, str]":
+    """The store, and why it is not the keyring where nobody said so."""
     from tokenward.client import FileTokenStore, KeyringTokenStore
     from tokenward.client.token_store.choice import choose_store
 
     if store == "file":
-        return FileTokenStore()
+        return FileTokenStore(), ""
     if store == "keyring":
-        return KeyringTokenStore()
-    found, why = choose_store()
-    if why and tell_store:
-        click.echo(f"{why} Tokens are kept unencrypted in {found.place}, which only you can read.", err=True)
-    return found
+        return KeyringTokenStore(), ""
+    return choose_store()

@@ -146,7 +146,7 @@ class Issuer:
 
     def _unusable(self, answer: _Answer) -> IssuerUnavailable:
         """The error for an answer that a client can do nothing with."""
-        reason = f"status_{answer.status}" + (f": {answer.code}"[:100] if answer.code.isprintable() else "")
+        reason = f"status_{answer.status}" + (f": {_plain(answer.code)}" if answer.code else "")
         after = answer.headers.get("retry-after", "")
         seconds = int(after) if after.isascii() and after.isdigit() and len(after) < 7 else None
         if answer.status in (404, 405) or 300 <= answer.status < 400 or answer.status == 200:

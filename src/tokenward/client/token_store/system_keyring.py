@@ -1,8 +1,8 @@
 """Tokens in the keyring of the system: Secret Service, KWallet, macOS Keychain, by the library `keyring`."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from tokenward.client.errors import TokenStoreUnavailable
 from tokenward.client.token_set import TokenKey, TokenSet, decode, encode
@@ -11,6 +11,8 @@ from tokenward.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
+
+T = TypeVar("T")
 
 _SERVICE: Final = "tokenward"
 # The library's own line between what it recommends and what keeps secrets in the clear, or not at all.
@@ -45,8 +47,7 @@ class KeyringTokenStore:
         Raises:
             TokenStoreUnavailable: the keyring is locked or out of reach.
         """
-        with self._reporting():
-            text = self._backend.get_password(_service(key), key.account)
+        text = self._ask(lambda: self._backend.get_password(_service(key), key.account))
         return None if text is None else decode(key, text, self.place)
 
     def save(self, key: TokenKey, tokens: TokenSet) -> None:
@@ -55,8 +56,7 @@ class KeyringTokenStore:
         Raises:
             TokenStoreUnavailable: the keyring is locked or out of reach.
         """
-        with self._reporting():
-            self._backend.set_password(_service(key), key.account, encode(key, tokens))
+        self._ask(lambda: self._backend.set_password(_service(key), key.account, encode(key, tokens)))
 
     def delete(self, key: TokenKey) -> None:
         """Forget the tokens; see `TokenStore.delete`.
@@ -64,9 +64,8 @@ class KeyringTokenStore:
         Raises:
             TokenStoreUnavailable: the keyring is locked or out of reach.
         """
-        with self._reporting():
-            if self._backend.get_password(_service(key), key.account) is not None:
-                self._backend.delete_password(_service(key), key.account)
+        if self._ask(lambda: self._backend.get_password(_service(key), key.account)) is not None:
+            self._ask(lambda: self._backend.delete_password(_service(key), key.account))
 
     def locked(self, key: TokenKey, timeout_seconds: float) -> AbstractContextManager[None]:
         """Hold the lock of this key; see `TokenStore.locked`.
@@ -76,21 +75,18 @@ class KeyringTokenStore:
         """
         return self._locks.locked(f"{file_name(key)}.lock", timeout_seconds)
 
-    @contextmanager
-    def _reporting(self) -> Iterator[None]:
-        """Turn whatever a backend raises into ours: they raise errors of D-Bus and of the system, too."""
-        failure = ""
+    def _ask(self, ask: Callable[[], T]) -> T:
+        """Ask the backend, and turn whatever it raises into ours: also errors of D-Bus and of the system."""
         try:
-            yield
+            return ask()
         except Exception as error:  # noqa: BLE001 - backends are plug-ins, and promise nothing about what they raise
             failure = type(error).__name__
-        if failure:
-            # Raised out here: what a backend raises may hold what it was given.
-            raise TokenStoreUnavailable(
-                f"{self.place} cannot be used ({failure}). Unlock it, or keep tokens in a file: "
-                "`--store file`, `store=FileTokenStore()`.",
-                reason=f"keyring: {failure}",
-            )
+        # Raised out here: what a backend raises may hold what it was given.
+        raise TokenStoreUnavailable(
+            f"{self.place} cannot be used ({failure}). Unlock it, or keep tokens in a file: "
+            "`--store file`, `store=FileTokenStore()`.",
+            reason=f"keyring: {failure}",
+        )
 
 
 def _service(key: TokenKey) -> str:
