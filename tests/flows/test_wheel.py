@@ -116,7 +116,14 @@ def test_the_metadata_asks_for_them_and_for_all_else_by_extras_only(installed: I
     assert metadata["Name"] == "tokenward"
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License-Expression"] == "Apache-2.0"
-    assert sorted(metadata.get_all("Provides-Extra") or []) == ["httpx", "server", "sodium"]
+    assert sorted(metadata.get_all("Provides-Extra") or []) == [
+        "client",
+        "fastapi",
+        "httpx",
+        "server",
+        "sodium",
+        "telemetry",
+    ]
 
 
 def test_every_file_of_the_source_is_in_the_wheel_and_no_other(installed: Installed) -> None:
