@@ -84,14 +84,17 @@ async def test_many_coroutines_with_an_expired_token_make_one_refresh(place: Pla
 
 
 async def test_threads_and_coroutines_together_make_one_refresh(place: Place, clock: FakeClock) -> None:
-    client = place.signed_in(clock=clock)
-    was = place.counts()
+    store = Watched()
+    client = place.signed_in(store, clock=clock)
+    was, locks = place.counts(), store.locks
     clock.advance(EXPIRED)
     threads, coroutines = await asyncio.gather(
         asyncio.to_thread(at_once, client, 25), at_once_async(client, 25)
     )
     assert {answer.status_code for answer in threads + coroutines} == {200}
     assert one_refresh_since(place, was)
+    # All wait for one; they do not ask the store one after the other.
+    assert store.locks == locks + 1
 
 
 def test_clients_that_share_a_store_in_one_process_make_one_refresh(place: Place, clock: FakeClock) -> None:
@@ -245,6 +248,23 @@ def test_the_old_token_goes_on_while_it_is_valid_and_the_issuer_is_not_hammered(
         assert client.access_token() != old
 
 
+async def test_an_issuer_that_hangs_does_not_hold_up_who_has_a_valid_token(
+    place: Place, clock: FakeClock
+) -> None:
+    with before(place.url) as between:
+        client = place.signed_in(url=between.url, clock=clock)
+        old = client.access_token()
+        go_on = threading.Event()
+        between.answer = lambda seen: forward(place.url, seen) if go_on.wait(60) else None
+        clock.advance(ALMOST_EXPIRED)
+        both = asyncio.gather(client.access_token_async(), asyncio.to_thread(client.access_token))
+        assert set(await asyncio.wait_for(both, 8)) == {old}
+        go_on.set()
+        clock.advance(EXPIRED - ALMOST_EXPIRED)
+        assert await client.access_token_async() != old
+        assert between.count(REFRESH) == 1
+
+
 def test_the_pause_after_a_failure_doubles(place: Place, clock: FakeClock) -> None:
     with before(place.url) as between:
         client = place.signed_in(url=between.url, clock=clock)
@@ -293,6 +313,13 @@ class Watched(MemoryTokenStore):
         super().__init__()
         self.events: list[str] = []
         self.fails = False
+        self.locks = 0
+
+    @contextlib.contextmanager
+    def locked(self, key: TokenKey, timeout_seconds: float) -> Iterator[None]:
+        self.locks += 1
+        with super().locked(key, timeout_seconds):
+            yield
 
     def save(self, key: TokenKey, tokens: TokenSet) -> None:
         if self.fails:

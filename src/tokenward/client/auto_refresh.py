@@ -27,6 +27,8 @@ LOGGER: Final = logging.getLogger("tokenward.client")
 # A token is refreshed when less than this is left of it, or a fifth of its life where that is less.
 _EARLY_SECONDS: Final = 30.0
 _EARLY_PART: Final = 0.2
+# Who has a valid token does not wait longer than this for the next one, when the issuer hangs.
+_PATIENCE_SECONDS: Final = 2.0
 # The pauses between the requests of one attempt, and the longest `Retry-After` that an attempt waits for.
 _PAUSES: Final = (0.2, 1.0)
 _LONGEST_PAUSE: Final = 2
@@ -102,7 +104,7 @@ class AutoRefresh:
             attempt = self._join(refused)
             error: Error | None = IssuerUnavailable(reason="refresh_takes_too_long")
             with suppress(TimeoutError):
-                error = attempt.outcome.result(2 * self.lock_seconds)
+                error = attempt.outcome.result(self._patience(refused))
             if (found := self._after(refused, error)) is not None:
                 return found
         raise IssuerUnavailable(reason="refresh_brings_nothing_new")
@@ -122,7 +124,7 @@ class AutoRefresh:
             attempt = self._join(refused)
             error: Error | None = IssuerUnavailable(reason="refresh_takes_too_long")
             with suppress(TimeoutError):
-                async with asyncio.timeout(2 * self.lock_seconds):
+                async with asyncio.timeout(self._patience(refused)):
                     error = await asyncio.wrap_future(attempt.outcome)
             if (found := self._after(refused, error)) is not None:
                 return found
@@ -150,6 +152,10 @@ class AutoRefresh:
             return None
         early = min(_EARLY_SECONDS, held.tokens.expires_in * _EARLY_PART) if fresh else 0.0
         return held.tokens.access_token if self._left(held) > early else None
+
+    def _patience(self, refused: str) -> float:
+        """How long a refresh is waited for: with a token that is still valid in hand, not long."""
+        return 2 * self.lock_seconds if self._find(refused, fresh=False) is None else _PATIENCE_SECONDS
 
     def _left(self, held: _Held) -> float:
         """Seconds until the token expires. By the clock that is further on.

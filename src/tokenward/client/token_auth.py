@@ -36,7 +36,8 @@ class TokenAuth(httpx.Auth):
     first.
 
     A request for another origin goes out as it is, without a token; httpx takes the header off when it follows a
-    redirect to another origin. Works with `httpx.Client`, and with `httpx.AsyncClient` under asyncio.
+    redirect to another origin, but for one from http to https of the same host. Works with `httpx.Client`, and with
+    `httpx.AsyncClient` under asyncio.
 
     Sending raises `SignInRequired`, `IssuerUnavailable` and `TokenStoreUnavailable`, as
     `TokenwardClient.access_token` does.
