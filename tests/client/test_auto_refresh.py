@@ -509,7 +509,7 @@ def test_a_child_that_was_forked_during_a_refresh_does_not_wait_for_it(place: Pl
         check=False,
         timeout=60,
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])},
     )
     assert done.returncode == 0
 

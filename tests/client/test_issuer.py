@@ -1,5 +1,6 @@
 """What a client believes of an issuer, and where it sends secrets."""
 
+import gzip
 import json
 import ssl
 import threading
@@ -109,9 +110,11 @@ def test_an_answer_that_is_too_long_is_not_read_to_its_end(issuer: Web) -> None:
 
 
 def test_a_packed_answer_is_not_unpacked(issuer: Web) -> None:
-    issuer.answer = lambda seen: Answered(200, {"Content-Encoding": "gzip"}, b"\x1f\x8b")
-    with pytest.raises(IssuerUnavailable):
+    packed = gzip.compress(json.dumps(GOOD).encode())
+    issuer.answer = lambda seen: Answered(200, {"Content-Encoding": "gzip"}, packed)
+    with pytest.raises(IssuerUnavailable) as caught:
         sign_in(client_of(issuer.url))
+    assert caught.value.reason == "no_answer: DecodingError"
     assert issuer.seen[0].headers["accept-encoding"] == "identity"
 
 
