@@ -556,8 +556,9 @@ class Broken(MemoryTokenStore):
 def test_a_store_that_breaks_its_contract_leaves_nobody_waiting(
     place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(IssuerUnavailable):
+    with pytest.raises(IssuerUnavailable) as caught:
         place.client(Broken()).access_token()
+    assert caught.value.reason == "refresh_abandoned"
     assert "broke its contract" in caplog.text
 
 

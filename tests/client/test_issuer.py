@@ -165,6 +165,14 @@ def test_http_is_allowed_for_this_machine_alone() -> None:
         client_of("http://auth.example.com")
 
 
+def test_the_error_of_a_failed_sign_in_does_not_lead_to_the_password(issuer: Web) -> None:
+    issuer.answer = lambda seen: None
+    with pytest.raises(IssuerUnavailable) as caught:
+        sign_in(client_of(issuer.url))
+    # An error of httpx holds the request, and that its body; a collector of errors may keep it.
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
 @pytest.mark.parametrize("account", ["", "a" * 65, "a\nb"])
 def test_an_account_is_a_short_printable_name(account: str) -> None:
     with pytest.raises(ConfigurationError):
