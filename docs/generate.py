@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 import click
 
-from tokenward import clock, errors, jose, server, tokens
+from tokenward import client, clock, errors, jose, server, tokens
 from tokenward.cli.commands import cli
 from tokenward.protocol.errors import ERROR_CODES
 from tokenward.server.endpoints.admin.accounts import AdminAccountEndpoints
@@ -48,6 +48,8 @@ _PLAIN_TYPES = {
     "Name": "str",
     "_Names": "tuple[str, ...]",
     "_Time": "int",
+    "_Token": "str",
+    "_Seconds": "int",
     "OnChange": "Callable[[JWKSet | None, JWKSet], None]",
 }
 _COMMAND = "Write it anew with: .venv/bin/python docs/generate.py"
@@ -244,7 +246,8 @@ def commands_page() -> str:
         "data folder itself, beside a running server or without one; `restore` and `keys reset` need it stopped. Only",
         "`serve`, `accounts create`, `migrate` and `restore` make a database where there is none; the others refuse.",
         "Settings come from the same places as the server's;",
-        "see [settings.md](settings.md).",
+        "see [settings.md](settings.md). `login`, `logout` and `token` are for people who use a server: they need the",
+        "extra `client` and no data folder, and end with status 3 when nobody is signed in.",
         "",
     ]
     lines += _command(cli, click.Context(cli, info_name="tokenward"))
@@ -277,9 +280,10 @@ def python_page() -> str:
         "",
         _NOTE,
         "",
-        "`pip install tokenward` brings these packages, `cryptography` and `msgspec`. Nothing but `RemoteJWKSet` and",
-        "`AsyncRemoteJWKSet` touches the network. `tokenward.server` needs the extra `server`, its dependencies the",
-        "extra `fastapi`; `Settings` takes [settings](settings.md) by name. What is not on this page is not public.",
+        "`pip install tokenward` brings these packages, `cryptography` and `msgspec`. Nothing but `RemoteJWKSet`,",
+        "`AsyncRemoteJWKSet` and `tokenward.client` touches the network; `tokenward.client` needs the extra `client`.",
+        "`tokenward.server` needs the extra `server`, its dependencies the extra `fastapi`; `Settings` takes",
+        "[settings](settings.md) by name. What is not on this page is not public.",
         "",
     ]
     public: dict[types.ModuleType, tuple[str, ...]] = {
@@ -287,6 +291,7 @@ def python_page() -> str:
         # The two sources stand under `tokenward.tokens`, where they are imported from.
         remote_jwks: tuple(name for name in remote_jwks.__all__ if name not in tokens.__all__),
         jose: tuple(jose.__all__),
+        client: tuple(client.__all__),
         errors: ("Error", "InvalidToken", "InvalidRequest", "ConfigurationError"),
         clock: ("Clock", "SystemClock", "FakeClock"),
         server: ("create_app", "Mounted", "Principal", "Account", "load_settings"),

@@ -117,6 +117,7 @@ def test_the_metadata_asks_for_them_and_for_all_else_by_extras_only(installed: I
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License-Expression"] == "Apache-2.0"
     assert sorted(metadata.get_all("Provides-Extra") or []) == [
+        "client",
         "fastapi",
         "httpx",
         "server",

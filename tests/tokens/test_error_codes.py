@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.tokens.forge import claims, header, key, seal, token, verifier
 
+import tokenward.client
 import tokenward.jose
 import tokenward.tokens
 from tokenward import errors
@@ -50,7 +51,7 @@ def test_an_error_shows_its_reason_to_the_log_and_its_description_to_everybody()
     assert "two" in repr(other)
 
 
-@pytest.mark.parametrize("package", [tokenward.jose, tokenward.tokens])
+@pytest.mark.parametrize("package", [tokenward.client, tokenward.jose, tokenward.tokens])
 def test_every_name_that_a_package_offers_is_there(package: object) -> None:
     for name in package.__all__:  # type: ignore[attr-defined]
         assert getattr(package, name) is not None

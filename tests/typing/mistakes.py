@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tokenward.client import PasswordSignIn, TokenAuth, TokenSet, TokenwardClient
 from tokenward.jose import (
     ECPrivateKey,
     ECPublicKey,
@@ -128,6 +129,16 @@ def an_id_token_is_verified_with_its_nonce(keys: JWKSet, verifier: IDTokenVerifi
 
 def a_proof_is_verified_for_one_request() -> None:
     DPoPProofVerifier().verify("p", method="GET")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+def a_client_is_told_everything_by_its_name(client: TokenwardClient, tokens: TokenSet) -> None:
+    TokenwardClient("https://a.example", "work")  # type: ignore[call-arg,arg-type]  # pyright: ignore[reportCallIssue]
+    TokenwardClient("https://a.example", store="file")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    TokenAuth(client, ["https://b.example"])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    TokenAuth("https://a.example")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.sign_in("ada")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    PasswordSignIn("ada")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    tokens.expires_in = 1  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _guard(verifier: TokenVerifier[AccessToken]) -> None: ...

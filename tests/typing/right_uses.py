@@ -3,8 +3,23 @@
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict, assert_type
 
+import httpx
 import msgspec
 
+from tokenward.client import (
+    FileTokenStore,
+    Issuer,
+    KeyringTokenStore,
+    MemoryTokenStore,
+    PasswordSignIn,
+    SignIn,
+    TokenAuth,
+    TokenKey,
+    TokenSet,
+    TokenStore,
+    TokenwardClient,
+    default_store,
+)
 from tokenward.jose import (
     JWS,
     ECPrivateKey,
@@ -209,6 +224,30 @@ def issuers_of_different_kinds(
 
 def proofs() -> None:
     assert_type(DPoPProofVerifier().verify("proof", method="GET", url="https://a.example"), DPoPProof)
+
+
+async def clients(tokens: TokenSet) -> None:
+    client = TokenwardClient("https://a.example", store=MemoryTokenStore(), account="work")
+    assert_type(client.access_token(), str)
+    assert_type(await client.access_token_async(), str)
+    assert_type(client.seconds_left, int)
+    async with httpx.AsyncClient(auth=TokenAuth(client, origins=["https://b.example"])) as api:
+        assert_type(await api.get("https://b.example"), httpx.Response)
+    assert_type(httpx.Client(auth=TokenAuth(client)), httpx.Client)
+    assert_type(tokens.expires_in, int)
+
+
+def stores_and_ways_of_signing_in(client: TokenwardClient, tokens: TokenSet) -> None:
+    class Given:
+        def obtain(self, issuer: Issuer) -> TokenSet:
+            return tokens
+
+    ways: list[SignIn] = [PasswordSignIn("ada", "password"), Given()]
+    client.sign_in(ways[0])
+    stores: list[TokenStore] = [MemoryTokenStore(), FileTokenStore(), KeyringTokenStore(), default_store()]
+    for store in stores:
+        with store.locked(TokenKey("https://a.example", "work"), 1.5):
+            assert_type(store.load(TokenKey("https://a.example", "work")), TokenSet | None)
 
 
 def any_token(token: VerifiedToken) -> None:

@@ -13,12 +13,15 @@ _COMMANDS = {
     "completion": "Print what makes a shell complete these commands.",
     "doctor": "Look everything over, and say what to do.",
     "keys": "List keys, rotate and revoke them, change the master key.",
+    "login": "Sign in at a server, for programs at this terminal.",
+    "logout": "End a session that was started with login.",
     "migrate": "Bring the database to the version of this program.",
     "restore": "Make a backup the database again.",
     "revoke": "Revoke a token, a session, an account's tokens, or a key.",
     "serve": "Start the authorization server.",
     "sessions": "List sessions, and end them.",
     "settings": "Print every setting, as documentation.",
+    "token": "Print an access token of whom login signed in.",
     "tokens": "Look into a token.",
 }
 

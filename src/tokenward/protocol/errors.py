@@ -42,6 +42,9 @@ ORIGIN_REFUSED: Final = "origin_refused"
 BROWSER_CHECK_FAILED: Final = "browser_check_failed"
 STORAGE_UNAVAILABLE: Final = "storage_unavailable"
 KEYS_UNAVAILABLE: Final = "keys_unavailable"
+SIGN_IN_REQUIRED: Final = "sign_in_required"
+ISSUER_UNAVAILABLE: Final = "issuer_unavailable"
+TOKEN_STORE_UNAVAILABLE: Final = "token_store_unavailable"  # noqa: S105 - an error code, not a secret
 SERVER_ERROR: Final = "server_error"
 
 _CODES = (
@@ -206,6 +209,24 @@ _CODES = (
         503,
         "An API could not fetch the keys of the issuer, and has none left that it may still trust.",
         "Try again in a few seconds; the log of the API says what went wrong when it fetched them.",
+    ),
+    ErrorCode(
+        SIGN_IN_REQUIRED,
+        401,
+        "A client holds no tokens for this account, or the session behind them has ended.",
+        "Sign in again; at a terminal with `tokenward login`.",
+    ),
+    ErrorCode(
+        ISSUER_UNAVAILABLE,
+        503,
+        "A client got no usable answer from the authorization server, and has no valid token left.",
+        "Try again in a few seconds; the description says what went wrong, or look at the address of the issuer.",
+    ),
+    ErrorCode(
+        TOKEN_STORE_UNAVAILABLE,
+        503,
+        "A client cannot read or write the place where it keeps tokens, or others could read it.",
+        "Do what the description says: unlock the keyring, or mend the owner and mode of the file.",
     ),
     ErrorCode(
         SERVER_ERROR,
