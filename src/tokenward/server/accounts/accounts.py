@@ -184,7 +184,7 @@ class Accounts:
         try:
             # Done in every case, also for a disabled account: an answer that comes at once would tell whoever
             # guesses which accounts exist and which of them are worth waiting for.
-            verified = await self._hasher.verify(normalized or "", stored)
+            verified = await self._hasher.verify(normalized or "", stored, typed=password)
         except InvalidCredentials as error:
             raise InvalidCredentials(reason=_why_refused(record, error.reason)) from None
         if record is None or record.disabled_at is not None:
