@@ -370,7 +370,8 @@ class Accounts:
             better = await self._hasher.hash(normalized)
             await self._apply(
                 "rehash_password",
-                self._storage.accounts.rehash(record.sub, stored, better),
+                # Of several sign-ins at once one replaces it, and only that one is told of.
+                self._storage.accounts.rehash(record.sub, stored, better)._replace(expects=1),
                 self._event("account.password_rehashed", record, SYSTEM, ""),
             )
 

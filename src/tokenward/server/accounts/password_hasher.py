@@ -161,8 +161,8 @@ class PasswordHasher:
             # What is stored is no Argon2 hash. That must not answer faster than a wrong password.
             answer = await self._ask(self._request(password, self._dummy_hash))
         if "failed" in answer:
-            # The machine is out of memory, which is no wrong password.
-            raise Overloaded(1, reason=f"Argon2 failed: {answer['failed']}")
+            # The machine is out of memory perhaps, which is no wrong password.
+            raise Overloaded(1, reason=f"the hash could not be computed: {answer['failed']}")
         if not answer.get("verified"):
             raise InvalidCredentials(
                 reason="wrong password" if password_hash is not None else "no password to match"

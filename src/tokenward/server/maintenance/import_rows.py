@@ -178,9 +178,9 @@ def _elements_of_member(text: "_Text", member: str) -> Iterator[Row]:
     text.take("{")
     seen = False
     while True:
-        name = text.value(LONGEST_ROW)[0]
-        if not isinstance(name, str):
+        if text.peek() != '"':
             raise text.malformed("a name was expected")
+        name = text.value(LONGEST_ROW)[0]
         text.take(":")
         if name != member:
             text.value(LONGEST_MEMBER)
@@ -256,7 +256,8 @@ class _Text:
                 value = None
             except RecursionError:
                 raise self.malformed("a value is nested too deep") from None
-            if end < len(self._text):
+            # A number that ends where the text does may go on.
+            if end < len(self._text) or (value is not None and self._text[end - 1] in '}]"'):
                 break
             if end - self._at > longest or not self._more():
                 raise self.malformed("this is no JSON, or a value is too long")
