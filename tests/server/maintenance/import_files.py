@@ -41,11 +41,14 @@ async def import_text(
     dry_run: bool = False,
     allowed: Allowed | None = None,
     ignored: tuple[str, ...] = (),
+    accounts: AccountImport | None = None,
 ) -> Done:
     """Import what a file with this text holds."""
     path = server.path.with_name("import-file")
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return await import_path(server, path, form, dry_run=dry_run, allowed=allowed, ignored=ignored)
+    return await import_path(
+        server, path, form, dry_run=dry_run, allowed=allowed, ignored=ignored, accounts=accounts
+    )
 
 
 async def import_path(
@@ -56,11 +59,13 @@ async def import_path(
     dry_run: bool = False,
     allowed: Allowed | None = None,
     ignored: tuple[str, ...] = (),
+    accounts: AccountImport | None = None,
 ) -> Done:
+    """Import this file; `accounts` finds and creates."""
     refusals: list[Refusal] = []
     source = SourceFile(path)
     running = Import(
-        AccountImport(server.services.accounts),
+        accounts or AccountImport(server.services.accounts),
         server.clock,
         database_path(server.services.settings),
         dry_run=dry_run,

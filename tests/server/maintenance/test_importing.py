@@ -1,8 +1,12 @@
 """Imports beside a server in this process: every form, what is refused and why, and what a second run does."""
 
+import base64
+import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
+import argon2
 import pytest
 from tests.server.accounts.foreign_vectors import PASSWORD, VECTORS
 from tests.server.building import OTHER_PASSWORD, Server, dump, raw_bytes
@@ -16,9 +20,12 @@ from tests.server.maintenance.import_files import (
     realm,
 )
 
-from tokenward.server.accounts.account_import import Allowed
+from tokenward.server.accounts.account_import import AccountImport, Allowed, CheckedRow
 from tokenward.server.accounts.import_refusals import REFUSALS
 from tokenward.server.maintenance.import_rows import LONGEST_ROW
+from tokenward.server.storage.sqlite import SQLiteStorage
+
+_SALT = base64.b64encode(bytes(range(16))).decode()
 
 
 async def test_an_account_signs_in_with_the_password_of_before_and_gets_a_hash_of_ours(
@@ -172,6 +179,32 @@ async def test_whoever_registered_with_the_address_of_another_does_not_get_the_p
         done = await import_text(server, text)
         assert (done.codes, done.counts.already_there) == ([(2, "login_taken")], 0)
     assert await server.services.accounts.find_by_login("anna") is None
+
+
+async def test_whoever_registers_between_the_look_and_the_commit_is_told_of_and_takes_no_other_row_along(
+    server: Server,
+) -> None:
+    class Late(AccountImport):
+        async def create(self, rows: Sequence[CheckedRow]) -> list[bool]:
+            await server.account("anna@example.com")
+            return await super().create(rows)
+
+    rows = [csv_line(email="anna@example.com", username="anna", password_hash=HASH)]
+    rows += [csv_line(username="berta", password_hash=HASH)]
+    done = await import_text(server, "\n".join((HEADER, *rows)), accounts=Late(server.services.accounts))
+    assert (done.counts.created, done.codes) == (1, [(2, "login_taken")])
+    assert await server.services.accounts.find_by_login("anna") is None
+    assert len(await server.events("account.imported")) == 1
+
+
+async def test_beside_a_server_no_commit_is_longer_than_a_few_rows(server: Server) -> None:
+    storage = server.services.storage
+    assert isinstance(storage, SQLiteStorage)
+    rows = [csv_line(username=f"user{n}", password_hash=HASH) for n in range(200)]
+    before = storage._writer.groups
+    done = await import_text(server, "\n".join((HEADER, *rows)))
+    assert done.counts.created == 200
+    assert storage._writer.groups - before == 4
 
 
 async def test_two_logins_of_two_accounts_are_no_account_that_is_there(server: Server) -> None:
@@ -395,6 +428,54 @@ async def test_a_keycloak_realm(server: Server) -> None:
     assert (anna.name, anna.roles, anna.created_at) == ("Anna Kern", ("editor",), 1714564800)
     assert (await server.client.log_in(PASSWORD, "anna@example.com")).status == 200
     assert (await server.client.log_in(PASSWORD, "carla@example.com")).status == 200
+
+
+async def test_the_other_ways_in_which_keycloak_writes_a_hash(server: Server) -> None:
+    salt = bytes(range(16))
+    raw = argon2.low_level.hash_secret_raw(PASSWORD.encode(), salt, 5, 7168, 1, 32, argon2.Type.ID)
+    more = {
+        "hashLength": ["32"],
+        "memory": ["7168"],
+        "type": ["id"],
+        "version": ["1.3"],
+        "parallelism": ["1"],
+    }
+    how: dict[str, Any] = {"hashIterations": 5, "algorithm": "argon2", "additionalParameters": more}
+    with_argon2: dict[str, Any] = {
+        "type": "password",
+        "secretData": json.dumps({"value": base64.b64encode(raw).decode(), "salt": _SALT}),
+        "credentialData": json.dumps(how),
+    }
+    old = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), salt, 27500, 64)
+    of_before_8: dict[str, Any] = {
+        "type": "password",
+        "hashedSaltedValue": base64.b64encode(old).decode(),
+        "salt": _SALT,
+        "hashIterations": 27500,
+        "algorithm": "pbkdf2-sha256",
+    }
+    changes: list[dict[str, Any]] = [
+        {"algorithm": "md5"},
+        {"hashIterations": None},
+        {"additionalParameters": {}},
+        {"additionalParameters": {**more, "memory": []}},
+        {"additionalParameters": {**more, "version": ["2.0"]}},
+    ]
+    broken: list[dict[str, Any]] = [
+        {**with_argon2, "credentialData": json.dumps({**how, **change})} for change in changes
+    ]
+    broken += [
+        {**with_argon2, "secretData": change}
+        for change in (5, "no json", "[]", '{"value": "?", "salt": "?"}')
+    ]
+    users = [
+        keycloak_user(f"user{n}", credentials=[one])
+        for n, one in enumerate([with_argon2, of_before_8, *broken])
+    ]
+    done = await import_text(server, realm(users), "keycloak")
+    assert [refusal.code for refusal in done.refusals] == ["unknown_hash"] * len(broken)
+    for login in ("user0", "user1"):
+        assert (await server.client.log_in(PASSWORD, login)).status == 200
 
 
 @pytest.mark.parametrize(
