@@ -204,7 +204,7 @@ async def test_beside_a_server_no_commit_is_longer_than_a_few_rows(server: Serve
     before = storage._writer.groups
     done = await import_text(server, "\n".join((HEADER, *rows)))
     assert done.counts.created == 200
-    assert storage._writer.groups - before == 4
+    assert storage._writer.groups - before == 5
 
 
 async def test_two_logins_of_two_accounts_are_no_account_that_is_there(server: Server) -> None:

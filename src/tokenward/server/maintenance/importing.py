@@ -16,11 +16,11 @@ from tokenward.server.storage.file_lock import FileLock
 
 MOST_ROWS = 1_000_000
 # So many accounts are made in one commit, beside a server and alone. A refresh of the server waits for a commit.
-_ROWS_IN_A_SHARED_COMMIT = 64
+_ROWS_IN_A_SHARED_COMMIT = 48
 _ROWS_IN_A_COMMIT = 256
 # A waiting server looks for its turn now and then, and must find it free: between two commits is so many times what
 # the last one took. Whether there is a server is looked up once in so many rows.
-_PAUSE = 2.0
+_PAUSE = 1.5
 _ROWS_TO_A_LOOK = 2_000
 _MOST_DROPPED = 50
 _LONGEST_NAME = 60
