@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokenward.cli.account_import import import_
 from tokenward.cli.running import (
     confirm,
     json_option,
@@ -27,8 +28,10 @@ _ACTOR = "command-line"
 
 @click.group
 def accounts() -> None:
-    """Create accounts, change them, delete them."""
+    """Create accounts, import them, change them, delete them."""
 
+
+accounts.add_command(import_)
 
 password_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input."

@@ -7,7 +7,7 @@ import click
 from tokenward import __version__
 
 _COMMANDS = {
-    "accounts": "Create accounts, change them, delete them.",
+    "accounts": "Create accounts, import them, change them, delete them.",
     "audit": "Show what happened: who did what, when, to whom.",
     "backup": "Copy the database to a file, also while the server runs.",
     "completion": "Print what makes a shell complete these commands.",

@@ -118,10 +118,10 @@ class TracedHasher(PasswordHasher):
         with _step("password.hash"):
             return await super().hash(password)
 
-    async def verify(self, password: str, password_hash: str | None) -> Verified:
+    async def verify(self, password: str, password_hash: str | None, *, typed: str | None = None) -> Verified:
         """See `PasswordHasher.verify`."""
         with _step("password.verify"):
-            return await super().verify(password, password_hash)
+            return await super().verify(password, password_hash, typed=typed)
 
     def _note(self, waited: float, hashed: float) -> None:
         super()._note(waited, hashed)

@@ -199,7 +199,7 @@ class Accounts:
         try:
             # Done in every case, also for a disabled account: an answer that comes at once would tell whoever
             # guesses which accounts exist and which of them are worth waiting for.
-            verified = await self._hasher.verify(normalized or "", stored)
+            verified = await self._hasher.verify(normalized or "", stored, typed=password)
         except InvalidCredentials as error:
             raise InvalidCredentials(reason=_why_refused(record, error.reason)) from None
         if record is None or record.disabled_at is not None:
@@ -364,7 +364,8 @@ class Accounts:
             better = await self._hasher.hash(normalized)
             await self._apply(
                 "rehash_password",
-                self._storage.accounts.rehash(record.sub, stored, better),
+                # Of several sign-ins at once one replaces it, and only that one is told of.
+                self._storage.accounts.rehash(record.sub, stored, better)._replace(expects=1),
                 self._event("account.password_rehashed", record, SYSTEM, ""),
             )
 

@@ -5,11 +5,18 @@ when its input does. Requests and answers are JSON objects:
 
     {"parameters", "password"}          -> {"hash"}
     {"parameters", "password", "hash"}  -> {"verified", "needs_rehash"} or {"undecodable"} or {"failed"}
+    {"parameters", "password", "hash", "foreign", "passwords"}  -> {"verified", "needs_rehash"} or {"failed"}
 
-`parameters` are the arguments of `argon2.PasswordHasher`.
+`parameters` are the arguments of `argon2.PasswordHasher`. `foreign` is a hash of another system, as
+`foreign_hashes.read_foreign` reads it, which has bounded what it costs; `passwords` are the forms in which the password
+may have been hashed there. `hash` is then one that nothing matches and is computed as well, so that no answer comes
+earlier than that for an account that does not exist.
 """
 
+import base64
 import contextlib
+import hashlib
+import hmac
 import json
 import os
 import signal
@@ -28,8 +35,20 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     hasher = argon2.PasswordHasher(**request["parameters"])
     if "hash" not in request:
         return {"hash": hasher.hash(request["password"])}
+    verdict = _verify(hasher, request["hash"], request["password"])
+    if "foreign" not in request or "failed" in verdict:
+        return verdict
     try:
-        hasher.verify(request["hash"], request["password"])
+        verified = any(_fits(request["foreign"], password) for password in request["passwords"])
+    except (ValueError, MemoryError, argon2.exceptions.Argon2Error) as error:
+        # Not its text, which may hold what was computed on.
+        return {"failed": type(error).__name__}
+    return {"verified": verified, "needs_rehash": True}
+
+
+def _verify(hasher: argon2.PasswordHasher, encoded: str, password: str) -> dict[str, Any]:
+    try:
+        hasher.verify(encoded, password)
     except argon2.exceptions.VerifyMismatchError:
         return {"verified": False, "needs_rehash": False}
     except argon2.exceptions.InvalidHashError:
@@ -38,7 +57,38 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         if str(error) in _UNDECODABLE:
             return {"undecodable": True}
         return {"failed": str(error)}
-    return {"verified": True, "needs_rehash": hasher.check_needs_rehash(request["hash"])}
+    return {"verified": True, "needs_rehash": hasher.check_needs_rehash(encoded)}
+
+
+def _fits(foreign: dict[str, Any], password: str) -> bool:
+    """Whether the password has the hash of another system."""
+    if foreign["scheme"] == "argon2":
+        with contextlib.suppress(argon2.exceptions.VerifyMismatchError):
+            return argon2.PasswordHasher().verify(foreign["hash"], password)
+        return False
+    if foreign["scheme"] == "bcrypt":
+        return hmac.compare_digest(_bcrypt_digest(foreign, password.encode()), foreign["digest"].encode())
+    salt, digest = (base64.b64decode(foreign[part]) for part in ("salt", "digest"))
+    if foreign["scheme"] == "pbkdf2":
+        computed = hashlib.pbkdf2_hmac(
+            foreign["hash_name"], password.encode(), salt, foreign["iterations"], len(digest)
+        )
+    else:
+        n, r, p = foreign["n"], foreign["r"], foreign["p"]
+        computed = hashlib.scrypt(
+            password.encode(), salt=salt, n=n, r=r, p=p, maxmem=128 * r * (n + p + 2), dklen=len(digest)
+        )
+    return hmac.compare_digest(computed, digest)
+
+
+def _bcrypt_digest(foreign: dict[str, Any], password: bytes) -> bytes:
+    # Loaded by the first account that needs it, of which there may be none.
+    import bcrypt
+
+    if foreign["prehashed"]:
+        password = hashlib.sha256(password).hexdigest().encode()
+    # bcrypt looks at 72 bytes, and so did the system that made the hash; the library refuses more.
+    return bcrypt.hashpw(password[:72], foreign["salt"].encode())[29:]
 
 
 def main() -> None:

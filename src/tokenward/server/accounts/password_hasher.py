@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from tokenward.clock import Clock, SystemClock
 from tokenward.errors import ConfigurationError, Error
 from tokenward.protocol.errors import INVALID_CREDENTIALS, OVERLOADED
+from tokenward.server.accounts.foreign_hashes import UnusableHash, is_foreign, read_foreign
 from tokenward.server.observation.histogram import Histogram
 
 # OWASP's first choice for Argon2id with one lane. More lanes would not slow an attacker, who has cores
@@ -167,24 +168,30 @@ class PasswordHasher:
         """
         return str((await self._ask(self._request(password)))["hash"])
 
-    async def verify(self, password: str, password_hash: str | None) -> Verified:
+    async def verify(self, password: str, password_hash: str | None, *, typed: str | None = None) -> Verified:
         """Verify a (normalised) password against its stored hash.
 
         `None` stands for an account that does not exist or has no password: the same work is done on a hash
         that nothing matches, so that the time of the answer does not tell who has an account.
+
+        A hash that was imported from another system is tried with what was `typed` first, since most systems do not
+        normalise, and costs its own work on top of that of an account that does not exist.
 
         Raises:
             InvalidCredentials: the password is wrong, or there is none.
             Overloaded: the queue is full; nothing was done.
         """
         stored = self._dummy_hash if password_hash is None else password_hash
-        answer = await self._ask(self._request(password, stored))
+        if is_foreign(stored):
+            answer = await self._ask(self._foreign_request(password, stored, typed))
+        else:
+            answer = await self._ask(self._request(password, stored))
         if "undecodable" in answer:
             # What is stored is no Argon2 hash. That must not answer faster than a wrong password.
             answer = await self._ask(self._request(password, self._dummy_hash))
         if "failed" in answer:
-            # The machine is out of memory, which is no wrong password.
-            raise Overloaded(1, reason=f"Argon2 failed: {answer['failed']}")
+            # The machine is out of memory perhaps, which is no wrong password.
+            raise Overloaded(1, reason=f"the hash could not be computed: {answer['failed']}")
         if not answer.get("verified"):
             raise InvalidCredentials(
                 reason="wrong password" if password_hash is not None else "no password to match"
@@ -212,6 +219,16 @@ class PasswordHasher:
         }
         request: Answer = {"password": password, "parameters": parameters}
         return request if password_hash is None else request | {"hash": password_hash}
+
+    def _foreign_request(self, password: str, stored: str, typed: str | None) -> Answer:
+        request = self._request(password, self._dummy_hash)
+        try:
+            foreign = read_foreign(stored)
+        except UnusableHash:
+            # Nothing that an import stored. It must not answer faster than a wrong password, and matches none.
+            return request
+        forms = dict.fromkeys((password if typed is None else typed, password))
+        return request | {"foreign": foreign.work, "passwords": list(forms)}
 
     async def _ask(self, request: Answer) -> Answer:
         self.check_room()

@@ -107,11 +107,15 @@ def find_login(login: str) -> str | None:
 
 
 def _fold(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     # Casefolding can leave a form that normalises further, so that folding twice would differ from once.
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def _is_text(text: str) -> bool:
+    if text.isascii():
+        return text.isprintable()
     return not any(unicodedata.category(character) in _UNPRINTABLE for character in text)
 
 
