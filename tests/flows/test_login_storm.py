@@ -129,7 +129,7 @@ async def test_a_storm_of_logins_is_refused_and_nobody_else_notices(place: Insta
     assert opened <= files + CONNECTIONS + len(others) + 10
     assert open_files(server) <= files + 10
     # Each refusal is counted; they are not each a line, or a storm would fill the disk.
-    assert f'tokenward_events_total{{event="overloaded"}} {storm.told[503]}.0' in counted
+    assert f'tokenward_http_errors_total{{code="overloaded"}} {storm.told[503]}.0' in counted
     lines = [line for line in server.log() if line.get("code") == "overloaded"]
     assert 1 <= len(lines) <= SECONDS + 5
     assert await asyncio.to_thread(server.stop) == 0

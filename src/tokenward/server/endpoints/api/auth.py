@@ -234,6 +234,8 @@ class AuthEndpoints:
         self._pages.check(request)
         asks = caller(request)
         if request.header_values(b"authorization"):
+            # Before the body is read, and after that may have taken seconds.
+            await self._guard.check(request)
             await self._refuse_second_source(request)
             token = await self._guard.check(request)
             ended = await self._login.log_out(token, caller=asks)
