@@ -9,7 +9,7 @@ from typing import Any
 import argon2
 import pytest
 from tests.server.accounts.foreign_vectors import PASSWORD, VECTORS
-from tests.server.building import OTHER_PASSWORD, Server, dump, raw_bytes
+from tests.server.building import OTHER_PASSWORD, Server, dump, raw_bytes, tamper
 from tests.server.maintenance.import_files import (
     HASH,
     HEADER,
@@ -231,6 +231,31 @@ async def test_a_login_that_is_twice_in_a_file_is_told_at_every_run(server: Serv
     assert (await import_text(server, text)).codes == expected
     assert (await import_text(server, text)).codes == expected
     assert len(dump(server.path)["accounts"]) == 1
+
+
+async def test_an_external_id_comes_along_and_is_of_one_account_only(server: Server) -> None:
+    await server.account("linked@example.com")
+    tamper(server.path, "UPDATE accounts SET external_id = 'row 1'")
+    text = "\n".join(
+        (
+            "email,password_hash,external_id",
+            f"a@example.com,{HASH},row 2",
+            f"b@example.com,{HASH},row 1",
+            f"c@example.com,{HASH},row 2",
+            f"d@example.com,{HASH},{'x' * 256}",
+            f"e@example.com,{HASH},",
+        )
+    )
+    expected = [(3, "external_id_taken"), (4, "duplicate_external_id"), (5, "invalid_external_id")]
+    assert (await import_text(server, text, dry_run=True)).codes == expected
+    assert (await import_text(server, text)).codes == expected
+    # Again: what is there is skipped, and its own id is not taken by another.
+    again = await import_text(server, text)
+    assert again.codes == expected
+    assert again.counts.already_there == 2
+    found = await server.services.accounts.find_by_login("a@example.com")
+    assert found is not None
+    assert found.external_id == "row 2"
 
 
 async def test_a_dry_run_says_what_the_run_will_say_and_changes_nothing(server: Server) -> None:
@@ -571,5 +596,5 @@ async def test_dropped_names_do_not_fill_the_memory(server: Server) -> None:
 
 
 def test_every_reason_says_what_to_do() -> None:
-    assert len(REFUSALS) == 21
+    assert len(REFUSALS) == 24
     assert all(text.endswith(".") for text in REFUSALS.values())

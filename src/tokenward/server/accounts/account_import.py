@@ -13,10 +13,12 @@ from tokenward.errors import InvalidRequest
 from tokenward.server.accounts.accounts import Accounts
 from tokenward.server.accounts.foreign_hashes import ForeignHash, UnusableHash, read_foreign
 from tokenward.server.accounts.import_refusals import RowRefused
+from tokenward.server.accounts.linking import find_linked
 from tokenward.server.accounts.new_account import new_account
 from tokenward.server.accounts.profile import (
     ADMIN,
     check_email,
+    check_external_id,
     check_name,
     check_roles,
     check_username,
@@ -45,6 +47,7 @@ class Fields(NamedTuple):
     password_hash: object = None
     created_at: object = None
     disabled: object = None
+    external_id: object = None
 
 
 class Allowed(NamedTuple):
@@ -55,7 +58,7 @@ class Allowed(NamedTuple):
 
 
 class CheckedRow(NamedTuple):
-    """A row as it can be stored. `logins` are its one or two logins, folded."""
+    """A row as it can be stored. `logins` are its one or two logins, folded; no two accounts have one `external_id`."""
 
     email: str | None
     username: str | None
@@ -65,6 +68,7 @@ class CheckedRow(NamedTuple):
     created_at: int
     disabled: bool
     logins: tuple[str, ...]
+    external_id: str | None
 
 
 def check_row(fields: Fields, allowed: Allowed, now: int) -> CheckedRow:
@@ -77,6 +81,7 @@ def check_row(fields: Fields, allowed: Allowed, now: int) -> CheckedRow:
     if email is None and username is None:
         raise RowRefused("no_login")
     roles = _roles(fields.roles)
+    external_id = _text(fields.external_id)
     if ADMIN in roles and not allowed.admin:
         raise RowRefused("admin_role")
     try:
@@ -89,6 +94,7 @@ def check_row(fields: Fields, allowed: Allowed, now: int) -> CheckedRow:
             created_at=_created_at(fields.created_at, now),
             disabled=read_flag(fields.disabled),
             logins=tuple(fold_login(login) for login in (email, username) if login is not None),
+            external_id=None if external_id is None else check_external_id(external_id),
         )
     except RowRefused:
         raise
@@ -123,11 +129,12 @@ class AccountImport:
         self._accounts = accounts
 
     async def find_imported(self, row: CheckedRow) -> bool:
-        """Whether the account of this row was imported before; `False` when its logins are free.
+        """Whether the account of this row was imported before; `False` when its logins and its external id are free.
 
         Raises:
-            RowRefused: a login belongs to another account, or to one that was not imported. Whoever registered with
-                the address of somebody who was still to come must not get the place.
+            RowRefused: another account has the external id; or a login belongs to another account, or to one that was
+                not imported. Whoever registered with the address of somebody who was still to come must not get the
+                place.
         """
         found: dict[str, AccountRecord] = {}
         for login in row.logins:
@@ -135,6 +142,8 @@ class AccountImport:
             if record is not None:
                 found[record.sub] = record
         if not found:
+            if row.external_id is not None and await find_linked(self._accounts, row.external_id) is not None:
+                raise RowRefused("external_id_taken")
             return False
         if len(found) > 1 or not await self._was_imported(next(iter(found))):
             raise RowRefused("login_taken")
@@ -143,7 +152,7 @@ class AccountImport:
     async def create(self, rows: Sequence[CheckedRow]) -> list[bool]:
         """Create an account for each row, each whole or not at all, in one short commit; which of them were made.
 
-        `False`: a login was taken meanwhile.
+        `False`: a login or the external id was taken meanwhile.
 
         Raises:
             StorageUnavailable: none of them was made.
@@ -167,7 +176,7 @@ class AccountImport:
             username=row.username,
             name=row.name,
             roles=row.roles,
-            external_id=None,
+            external_id=row.external_id,
             now=accounts._now(),
         )
         record = record._replace(

@@ -25,6 +25,9 @@ REFUSALS: Final[dict[str, str]] = {
     WEAK: "Leave the hash out (--allow-no-password) and set a new password: this one is as good as no hash.",
     COSTLY: "Leave the hash out (--allow-no-password) and set a new password: verifying it would take too long.",
     UNKNOWN: "Compare the hash with the forms in the documentation; another one cannot be verified here.",
+    "invalid_external_id": "Correct the external id: 1 to 255 characters that can be printed.",
+    "duplicate_external_id": "Keep one of the rows of this file that have the same external id.",
+    "external_id_taken": "Look at the account that has this external id, or leave it out here and link it later.",
     "duplicate_login": "Keep one of the rows of this file that have the same e-mail address or user name.",
     "login_taken": "Look at the account that has this login and was not imported; delete it if it is not the person's.",
 }

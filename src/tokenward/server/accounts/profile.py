@@ -86,7 +86,7 @@ def check_external_id(external_id: str) -> str:
     """
     if not 0 < len(external_id) <= _MAX_EXTERNAL_ID or not external_id.isprintable():
         msg = f"`external_id` must be 1 to {_MAX_EXTERNAL_ID} characters that print."
-        raise InvalidRequest(msg, reason="external id")
+        raise InvalidRequest(msg, reason="external_id")
     return external_id
 
 

@@ -84,6 +84,7 @@ class Import:
         self._tell_progress = tell_progress
         # Logins of this file. A second row with one is a mistake in the file, also when the first was there before.
         self._seen: set[str] = set()
+        self._seen_external: set[str] = set()
         self._waiting: list[_Waiting] = []
         self._next_look = 0
         self._not_before = 0.0
@@ -115,13 +116,13 @@ class Import:
         try:
             checked = self._check(row, form)
             if await self._accounts.find_imported(checked):
-                self._seen.update(checked.logins)
+                self._note_seen(checked)
                 self.done.already_there += 1
                 return
         except RowRefused as error:
             self._refuse(row.line, number, error.refusal)
             return
-        self._seen.update(checked.logins)
+        self._note_seen(checked)
         self._waiting.append(_Waiting(row.line, number, checked))
 
     def _check(self, row: Row, form: Format) -> CheckedRow:
@@ -133,8 +134,15 @@ class Import:
         checked = check_row(mapped.fields, self._allowed, int(self._clock.now()))
         if not self._seen.isdisjoint(checked.logins):
             raise RowRefused("duplicate_login")
+        if checked.external_id in self._seen_external:
+            raise RowRefused("duplicate_external_id")
         self._note_dropped(mapped.dropped)
         return checked
+
+    def _note_seen(self, checked: CheckedRow) -> None:
+        self._seen.update(checked.logins)
+        if checked.external_id is not None:
+            self._seen_external.add(checked.external_id)
 
     def _note_dropped(self, names: tuple[str, ...]) -> None:
         dropped = self.done.dropped
@@ -152,7 +160,7 @@ class Import:
             made = await self._commit([one.checked for one in waiting])
         for one, is_made in zip(waiting, made, strict=True):
             if not is_made:
-                # Somebody registered with this login after it was looked up.
+                # Somebody registered with this login, or got the external id, after it was looked up.
                 self._refuse(one.line, one.row, "login_taken")
                 continue
             self.done.created += 1
