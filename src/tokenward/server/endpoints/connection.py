@@ -155,12 +155,23 @@ class LimitedConnection(HttpToolsProtocol):
         # RFC 9112 section 3.2. A proxy that takes another one of two for its own would ask us for its neighbour.
         if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
             self._answer_instead(self._answer_without_host, "malformed")
-        elif self.parser.should_upgrade() and self._has_body():
-            # The parser ends such a request with its head, so the body would be read as the next request, which a
-            # proxy that passes on `Upgrade` never saw (request smuggling).
-            self._answer_instead(self._answer_upgrade_with_body, "malformed")
+        elif self.parser.should_upgrade():
+            self._answer_upgrade()
         else:
             super().on_headers_complete()
+
+    def _answer_upgrade(self) -> None:
+        """Answer as if nothing had been said of another protocol, and close.
+
+        The parser ends such a request with its head and drops what came with it. So its body, or that of a request that
+        was dropped, would be read as the next request, which a proxy never saw (request smuggling).
+        """
+        if self._has_body():
+            self._answer_instead(self._answer_upgrade_with_body, "malformed")
+            return
+        super().on_headers_complete()
+        # The application runs later, so its answer says that the connection closes.
+        self.cycle.keep_alive = False
 
     def _answer_instead(self, application: Any, reason: str) -> None:
         self.counts.refused[reason] += 1
