@@ -487,3 +487,36 @@ async def test_neither_a_full_network_nor_all_the_world_keeps_a_device_out(
     # Nor did these three cost the network anything.
     clock.advance(60)
     await door.fail("dora", HOME)
+
+
+async def test_many_marks_of_one_login_give_no_more_guesses_than_all_the_world_has(door: Door) -> None:
+    # Whoever once knew the password, or once had the name, may have collected as many marks as he liked.
+    marks = [number.to_bytes(16) for number in range(20)]
+    guesses = 0
+    for device in marks:
+        try:
+            await door.decide(await door.throttle.take("alice", HOME, device=device))
+        except RateLimited:
+            break
+        guesses += 1
+    # Six with a mark, and then those that anybody has from there without one.
+    assert guesses == 6 + 3
+    await door.refused("alice", HOME)
+    # Marks of another login are as good as before.
+    await door.decide(await door.throttle.take("bob", CAFE, device=marks[0]))
+
+
+async def test_a_device_whose_login_was_guessed_at_with_marks_is_treated_as_one_without(door: Door) -> None:
+    await door.sign_in("alice", HOME)
+    for number in range(6):
+        await door.decide(await door.throttle.take("alice", CAFE, device=number.to_bytes(16)))
+    # From a network that signed in before, strangers still do not lock the owner out.
+    for _ in range(3):
+        await door.decide(await door.throttle.take("alice", HOME, device=b"owner".ljust(16)))
+    await door.refused("alice", HOME)
+
+
+async def test_many_marks_at_once_do_not_slip_through(door: Door) -> None:
+    attempts = (door.throttle.take("alice", HOME, device=number.to_bytes(16)) for number in range(40))
+    results = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sum(isinstance(result, Taken) for result in results) == 6 + 3

@@ -111,13 +111,18 @@ class LoginThrottle:
         self._from_network = from_network
         self._from_unknown = from_unknown
         self._network = network
+        # One device alone can use up its own bucket first, however little the settings leave to strangers.
+        self._from_devices = max(from_network, from_unknown)
         self._places: dict[bytes, _Places] = {}
 
     async def take(self, login: str, address: str, *, device: bytes | None = None) -> Taken:
         """Take a place for one attempt to sign in as `login`, as it was typed, from the IP address `address`.
 
         A `device` that has signed in as `login` before, which must have been verified, has a bucket of its own and
-        fills no other: strangers in its own network cannot lock the owner out, nor can all the world.
+        fills no other that strangers could fill: neither those in its own network nor all the world can lock the owner
+        out. All devices of a login share one more: who once knew the password, or had the name before, may have
+        collected any number of marks, each of which would else be ten guesses. When that is full, a mark counts for
+        nothing.
 
         Whole or not at all. `release` must follow, whatever comes of the attempt; and before that `failed` or
         `succeeded`, unless it was not decided. With several nodes each counts its own attempts under way.
@@ -127,33 +132,73 @@ class LoginThrottle:
         """
         origin = network_prefix(address)
         whose, origin_hash = login_hash(login), _hash("origin", origin)
+        if device is not None:
+            taken = await self._take_as_device(whose, origin_hash, device)
+            if taken is not None:
+                return taken
         own, network, unknown = (
-            _hash("login-from-network", whose, origin_hash)
-            if device is None
-            else _hash("login-from-device", whose, device),
+            _hash("login-from-network", whose, origin_hash),
             _hash("network", origin),
             _hash("login-from-unknown", whose),
         )
         buckets = (own, network, unknown)
         with self._counting(buckets) as places:
-            # A failure that the database does not show yet belongs to an attempt that is under way now, or to one that
-            # gets its place while we look. Without both, guesses could slip through between place and charge.
-            before = {bucket: entry.under_way - entry.granted for bucket, entry in places.items()}
-            known, levels = await self._storage.rate_limits.find_throttle(whose, origin_hash, buckets)
+            known, levels, others = await self._look(whose, origin_hash, buckets, places)
             # From here to the end nothing waits, so that no two can both get the last place.
-            limits = {own: self._from_network}
-            if device is None:
-                limits[network] = self._network
-                if not known:
-                    limits[unknown] = self._from_unknown
-            others = {bucket: before[bucket] + places[bucket].granted for bucket in limits}
-            wait_ms = _wait_ms(limits, levels, others, now_ms=int(self._clock.now() * 1000))
-            if wait_ms > 0:
-                raise RateLimited(max(1, math.ceil(wait_ms / 1000)), reason="login throttled")
-            for bucket in limits:
-                places[bucket].granted += 1
-                places[bucket].under_way += 1
-        return Taken(whose, origin_hash, own, limits)
+            limits = {own: self._from_network, network: self._network}
+            if not known:
+                limits[unknown] = self._from_unknown
+            self._check(limits, levels, others)
+            return self._occupy(Taken(whose, origin_hash, own, limits), places)
+
+    async def _take_as_device(self, whose: bytes, origin_hash: bytes, device: bytes) -> Taken | None:
+        """A place for a device; `None` if all devices of this login have used up what they share.
+
+        Raises:
+            RateLimited: this device has used up its own.
+        """
+        own, shared = _hash("login-from-device", whose, device), _hash("login-from-devices", whose)
+        buckets = (own, shared, shared)
+        with self._counting((own, shared)) as places:
+            _, levels, others = await self._look(whose, origin_hash, buckets, places)
+            # From here to the end nothing waits, as in `take`.
+            self._check({own: self._from_network}, levels, others)
+            limits = {own: self._from_network, shared: self._from_devices}
+            if self._wait_ms(limits, levels, others) > 0:
+                return None
+            return self._occupy(Taken(whose, origin_hash, own, limits), places)
+
+    async def _look(
+        self,
+        whose: bytes,
+        origin_hash: bytes,
+        buckets: tuple[bytes, bytes, bytes],
+        places: Mapping[bytes, _Places],
+    ) -> tuple[bool, Mapping[bytes, BucketRecord], Mapping[bytes, int]]:
+        """Whether the origin is known, how full each bucket is, and how many others are under way in it."""
+        # A failure that the database does not show yet belongs to an attempt that is under way now, or to one that
+        # gets its place while we look. Without both, guesses could slip through between place and charge.
+        before = {bucket: entry.under_way - entry.granted for bucket, entry in places.items()}
+        known, levels = await self._storage.rate_limits.find_throttle(whose, origin_hash, buckets)
+        return known, levels, {bucket: before[bucket] + entry.granted for bucket, entry in places.items()}
+
+    def _check(
+        self, limits: Mapping[bytes, Limit], levels: Mapping[bytes, BucketRecord], others: Mapping[bytes, int]
+    ) -> None:
+        wait_ms = self._wait_ms(limits, levels, others)
+        if wait_ms > 0:
+            raise RateLimited(max(1, math.ceil(wait_ms / 1000)), reason="login throttled")
+
+    def _wait_ms(
+        self, limits: Mapping[bytes, Limit], levels: Mapping[bytes, BucketRecord], others: Mapping[bytes, int]
+    ) -> int:
+        return _wait_ms(limits, levels, others, now_ms=int(self._clock.now() * 1000))
+
+    def _occupy(self, taken: Taken, places: Mapping[bytes, _Places]) -> Taken:
+        for bucket in taken.limits:
+            places[bucket].granted += 1
+            places[bucket].under_way += 1
+        return taken
 
     def release(self, taken: Taken) -> None:
         """The attempt is over."""

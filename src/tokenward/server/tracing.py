@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanKind, StatusCode
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from tokenward import __version__
@@ -174,4 +174,6 @@ def _given_context(headers: list[Header]) -> Context | None:
 
 
 def _link(context: Context) -> Link:
-    return Link(trace.get_current_span(context).get_span_context())
+    """A link with the two ids only: `tracestate` is text of any meaning, and of up to thousands of characters."""
+    given = trace.get_current_span(context).get_span_context()
+    return Link(SpanContext(given.trace_id, given.span_id, is_remote=True, trace_flags=given.trace_flags))

@@ -294,6 +294,48 @@ async def test_an_upgrade_is_answered_as_the_plain_request_that_it_also_is(wire:
     assert code(await wire.answer()) == "missing_token"
 
 
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket", b"other"])
+@pytest.mark.parametrize(
+    "framing", [b"content-length: %d", b"content-length: 00%d", b"transfer-encoding: chunked"]
+)
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_the_body_of_an_upgrade_is_not_read_as_the_next_request(
+    server: Server, port: int, wire: Connection, protocol: bytes, framing: bytes, at_once: bool
+) -> None:
+    """Request smuggling: a proxy that passes on `Upgrade` saw one request, and would be given two answers."""
+    hidden = b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n"
+    framing = framing % len(hidden) if b"%" in framing else framing
+    head = POST + b"connection: upgrade\r\nupgrade: " + protocol + b"\r\n" + framing + b"\r\n\r\n"
+    with contextlib.suppress(ConnectionError):
+        if at_once:
+            await wire.send(head + hidden)
+        else:
+            await wire.send(head)
+            await wire.send(hidden)
+    answer = await wire.answer()
+    assert (answer.status, code(answer)) == (400, "invalid_request")
+    assert b"Upgrade" in answer.body
+    assert "connection: close" in answer.head
+    with contextlib.suppress(ConnectionError):
+        assert (await wire.seconds_until_closed())[1] == b""
+    assert server.metrics.connections.refused["malformed"] == 1
+    await alive(port)
+
+
+async def test_after_an_upgrade_the_connection_is_closed(wire: Connection) -> None:
+    """What came with it was dropped, so what comes next may be the body of a request that nobody read."""
+    upgrade = GET + b"connection: upgrade\r\nupgrade: h2c\r\ncontent-length: 0\r\n\r\n"
+    hidden = GET + b"\r\n"
+    with contextlib.suppress(ConnectionError):
+        await wire.send(upgrade + UNKNOWN + b"content-length: %d\r\n\r\n" % len(hidden))
+        await wire.send(hidden)
+    answer = await wire.answer()
+    assert answer.status == 200
+    assert "connection: close" in answer.head
+    with contextlib.suppress(ConnectionError):
+        assert (await wire.seconds_until_closed())[1] == b""
+
+
 async def test_a_client_that_goes_away_in_the_middle_does_no_harm(server: Server, port: int) -> None:
     for part in (b"", b"GET /he", GET + b"\r\n", POST + b"content-length: 50\r\n\r\n{"):
         async with connected(port) as wire:

@@ -165,6 +165,21 @@ async def test_no_file_of_the_database_holds_anything_of_the_person_any_more(
     assert b"user7@example.org" in raw_bytes(tmp_path)
 
 
+async def test_networks_that_signed_in_by_a_former_user_name_are_forgotten_with_it(server: Server) -> None:
+    tokens = await live(server)
+    body = {"username": USERNAME, "password": PASSWORD}
+    assert (await server.client.post("/api/v1/auth/login", json=body)).status == 200
+    assert len(dump(server.path)["known_origins"]) == 2
+    # Whoever takes the name next must neither find them in an export nor be guessed at from there more cheaply.
+    await server.client.request("PATCH", ME, json={"username": "anna_now"}, token=tokens["access_token"])
+    assert len(dump(server.path)["known_origins"]) == 1
+    # Another change forgets nothing.
+    await server.client.request("PATCH", ME, json={"name": "Anna"}, token=tokens["access_token"])
+    assert len(dump(server.path)["known_origins"]) == 1
+    await erase(server, tokens["access_token"])
+    assert dump(server.path)["known_origins"] == []
+
+
 async def test_what_is_left_is_a_random_id_in_the_audit_log_and_in_a_revocation(server: Server) -> None:
     tokens = await live(server)
     sub = tokens["user"]["id"]

@@ -17,6 +17,8 @@ START = b"POST /api/v1/auth/refresh HTTP/1.1\r\nhost: a\r\n"
         (START + b"content-length: 10\r\n\r\n", "body_timeout"),
         (START + b"x: " + b"y" * MAX_HEAD + b"\r\n\r\n", "head_too_large"),
         (START + b"x: " + b"y" * 2 * MAX_HEAD, "head_too_large"),
+        (b"GET /healthz HTTP/1.1\r\n\r\n", "malformed"),
+        (START + b"host: a\r\n\r\n", "malformed"),
         (b"\x16\x03\x01 this is no HTTP\r\n\r\n", "malformed"),
     ],
 )

@@ -221,6 +221,14 @@ async def test_readiness_is_a_metric_that_is_answered_when_nothing_else_is(serve
     assert (await scrape(server))["tokenward_ready"] == 0
 
 
+async def test_a_server_that_stops_counts_what_it_says(server: Server) -> None:
+    match = server.door._paths.find("/readyz")
+    assert match is not None
+    match.target["GET"].__self__._draining.begun = True  # type: ignore[attr-defined]
+    assert (await server.client.get("/readyz")).code == "shutting_down"
+    assert (await scrape(server))['tokenward_http_errors_total{code="shutting_down"}'] == 1
+
+
 async def test_requests_in_flight_are_back_at_nothing_also_when_a_client_hangs_up(server: Server) -> None:
     await server.client.post("/api/v1/auth/login", body=b"{", hangs_up=True)
     assert server.metrics.in_flight == 0

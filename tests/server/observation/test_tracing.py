@@ -185,7 +185,7 @@ async def test_a_trusted_proxys_trace_goes_on_here(traced: Server, spans: InMemo
 async def test_anybody_elses_trace_is_a_link_and_decides_nothing(
     traced: Server, spans: InMemorySpanExporter
 ) -> None:
-    await traced.client.get("/healthz", headers=[TRACEPARENT])
+    await traced.client.get("/healthz", headers=[TRACEPARENT, (b"tracestate", b"a=markinstate")])
     # Not sampled, says whoever wants to be seen by nobody.
     await traced.client.get("/healthz", headers=[(b"traceparent", f"00-{TRACE}-{CALLER}-00".encode())])
     found = spans.get_finished_spans()
@@ -194,6 +194,8 @@ async def test_anybody_elses_trace_is_a_link_and_decides_nothing(
         assert trace_id(span) != TRACE
         assert span.parent is None
         assert [trace.format_trace_id(link.context.trace_id) for link in span.links] == [TRACE]
+        assert [trace.format_span_id(link.context.span_id) for link in span.links] == [CALLER]
+        assert "mark" not in span.to_json()
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from tokenward.server.accounts.profile import (
     fold_login,
 )
 from tokenward.server.audit import SYSTEM, Audit
+from tokenward.server.rate_limit import forget_logins
 from tokenward.server.revocation.log import RevocationLog
 from tokenward.server.storage.interface import Storage
 from tokenward.server.storage.records import AccountRecord
@@ -329,6 +330,10 @@ class Accounts:
                 actor,
                 request_id,
                 members=members,
+            ),
+            # The next to have the name is somebody else, and an erasure later knows the name of then only.
+            *forget_logins(
+                self._storage, [record.username] if record.username and "username" in members else []
             ),
         )
         changed = await self.get(sub)

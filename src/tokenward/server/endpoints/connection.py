@@ -148,22 +148,42 @@ class LimitedConnection(HttpToolsProtocol):
         self._awaited = _Awaited.BODY
         received, self._head_bytes = self._head_bytes + self._new_bytes, 0
         # What came in all is a bound; the head is measured only where more came than a head may have.
-        refusal = None
         if received > self.max_head_bytes and self._head_size() > self.max_head_bytes:
-            refusal = self._answer_too_large
-        else:
-            hosts = [name for name, _ in self.headers].count(b"host")
-            # RFC 9112 section 3.2. A proxy that takes another one of two for its own would ask us for its neighbour.
-            if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
-                refusal = self._answer_without_host
-        if refusal is None:
-            super().on_headers_complete()
+            self._answer_instead(self._answer_too_large, "head_too_large")
             return
-        self.counts.refused["head_too_large"] += 1
-        application = self.app
-        self.app = refusal
+        hosts = [name for name, _ in self.headers].count(b"host")
+        # RFC 9112 section 3.2. A proxy that takes another one of two for its own would ask us for its neighbour.
+        if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
+            self._answer_instead(self._answer_without_host, "malformed")
+        elif self.parser.should_upgrade():
+            self._answer_upgrade()
+        else:
+            super().on_headers_complete()
+
+    def _answer_upgrade(self) -> None:
+        """Answer as if nothing had been said of another protocol, and close.
+
+        The parser ends such a request with its head and drops what came with it. So its body, or that of a request that
+        was dropped, would be read as the next request, which a proxy never saw (request smuggling).
+        """
+        if self._has_body():
+            self._answer_instead(self._answer_upgrade_with_body, "malformed")
+            return
         super().on_headers_complete()
-        self.app = application
+        # The application runs later, so its answer says that the connection closes.
+        self.cycle.keep_alive = False
+
+    def _answer_instead(self, application: Any, reason: str) -> None:
+        self.counts.refused[reason] += 1
+        usual, self.app = self.app, application
+        super().on_headers_complete()
+        self.app = usual
+
+    def _has_body(self) -> bool:
+        return any(
+            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
+            for name, value in self.headers
+        )
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -184,6 +204,10 @@ class LimitedConnection(HttpToolsProtocol):
 
     async def _answer_without_host(self, _scope: object, _receive: object, send: Send) -> None:
         detail = "The header Host is missing, or there are several. Send it once, as HTTP/1.1 demands."
+        await self._answer(400, _problem(400, "Bad Request", INVALID_REQUEST, detail), send)
+
+    async def _answer_upgrade_with_body(self, _scope: object, _receive: object, send: Send) -> None:
+        detail = "A request with a body cannot ask for another protocol. Send it without the header Upgrade."
         await self._answer(400, _problem(400, "Bad Request", INVALID_REQUEST, detail), send)
 
     async def _answer(self, status: int, body: bytes, send: Send) -> None:

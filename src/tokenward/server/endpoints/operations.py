@@ -73,6 +73,7 @@ class OperationsEndpoints:
         """
         if self._draining.begun:
             # No failure, so not one that is raised and logged at each look.
+            self._metrics.count_error(SHUTTING_DOWN)
             return problem(ShuttingDown(), request.id)
         await self._check_ready()
         return json_response(Readiness("ready"))

@@ -160,7 +160,11 @@ def _disk(folder: Path, database: Path) -> Finding:
 
 
 def _server(database: Path) -> Finding:
-    return Finding("server", "ok", "running" if FileLock.is_held(database) else "not running")
+    try:
+        return Finding("server", "ok", "running" if FileLock.is_held(database) else "not running")
+    except OSError as error:
+        do = "Run this as the user of the server"
+        return Finding("server", "warning", f"whether it runs cannot be told: {error.strerror}", do)
 
 
 def _whole(database: Path) -> Finding:

@@ -59,14 +59,20 @@ def _left(folder: Path, name: re.Pattern[str]) -> list[Path]:
     except OSError:
         # Whoever goes on to use the folder says what is wrong with it.
         return []
-    return [path for path in paths if name.fullmatch(path.name) and not _is_held(path)]
+    return [path for path in paths if name.fullmatch(path.name) and _has_lock(path) and not _is_held(path)]
+
+
+def _has_lock(path: Path) -> bool:
+    """Whether the lock file that each of our copies has lies beside; a file without one is somebody else's."""
+    return path.with_name(path.name + ".lock").exists()
 
 
 def _is_held(path: Path) -> bool:
     try:
         return FileLock.is_held(path)
     except OSError:
-        # Some file systems know no locks. There nobody can tell, so nothing is taken away.
+        # Some file systems know no locks, and another user's may not be looked at. There nobody can tell, so nothing is
+        # taken away.
         return True
 
 

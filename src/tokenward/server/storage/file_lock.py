@@ -49,10 +49,14 @@ class FileLock:
 
     @staticmethod
     def is_held(database: Path) -> bool:
-        """Whether a process holds the lock of this database now; makes and changes no file."""
+        """Whether a process holds the lock of this database now; makes and changes no file.
+
+        Raises:
+            OSError: that cannot be told: the lock file may not be read, or the file system knows no locks.
+        """
         try:
             descriptor = os.open(database.with_name(database.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
+        except FileNotFoundError:
             return False
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
