@@ -189,5 +189,8 @@ async def test_h08_who_would_wait_too_long_is_refused_before_the_body_is_read(tm
         assert [answer.status for answer in await asyncio.gather(*waiting)] == [200, 200]
         # A storm does not fill the disk; how often it was is counted.
         assert len(server.log_lines("refused")) == 1
-        assert b'errors_total{code="overloaded"} 100.0' in (await server.client.get("/metrics", address="127.0.0.1")).body
+        assert (
+            b'errors_total{code="overloaded"} 100.0'
+            in (await server.client.get("/metrics", address="127.0.0.1")).body
+        )
         server.clock.advance(1)
