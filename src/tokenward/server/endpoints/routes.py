@@ -6,6 +6,7 @@ from tokenward.server.endpoints.admin.endpoints import AdminEndpoints
 from tokenward.server.endpoints.api.auth import AuthEndpoints
 from tokenward.server.endpoints.api.own_sessions import OwnSessionEndpoints
 from tokenward.server.endpoints.api.users import UserEndpoints
+from tokenward.server.endpoints.browser_module.endpoints import BrowserModule
 from tokenward.server.endpoints.documentation.endpoints import DocumentationEndpoints
 from tokenward.server.endpoints.door import Routes
 from tokenward.server.endpoints.operations import OperationsEndpoints
@@ -73,6 +74,7 @@ def routes(
         JWK_SET_PATH: {"GET": well_known.jwk_set},
         "/.well-known/openid-configuration": {"GET": well_known.openid_configuration},
         "/.well-known/oauth-authorization-server": {"GET": well_known.authorization_server},
+        **BrowserModule().routes(),
         "/healthz": {"GET": operations.healthz},
         "/readyz": {"GET": operations.readyz},
         "/metrics": {"GET": operations.metrics},

@@ -1,11 +1,10 @@
 """`/openapi.json`, and the page `/docs`, which shows it by the files of Swagger UI that are vendored here."""
 
 import gzip
-import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -13,6 +12,7 @@ from tokenward.protocol.errors import NOT_FOUND
 from tokenward.server.endpoints.documentation.described import Access, Text, described
 from tokenward.server.endpoints.documentation.document import Handlers, describe
 from tokenward.server.endpoints.error_responses import NotFound
+from tokenward.server.endpoints.files import ServedFile, served_file
 from tokenward.server.endpoints.messages import JSON, Handler, Header, Request, Response
 
 DESCRIPTION_PATH = "/openapi.json"
@@ -55,15 +55,6 @@ class Description(msgspec.Struct):
     components: dict[str, Any]
 
 
-class _File(NamedTuple):
-    """What is served, in both forms; `etag` without quotes."""
-
-    content_type: bytes
-    plain: bytes
-    gzipped: bytes
-    etag: str
-
-
 class DocumentationEndpoints:
     """The description of the interface for programs, and the page that shows it to people.
 
@@ -73,7 +64,7 @@ class DocumentationEndpoints:
     def __init__(self, *, page_headers: tuple[Header, ...] = ()) -> None:
         self._page_policy = PAGE_POLICY + page_headers
         self._described: Handlers = {}
-        self._files: dict[str, _File] = {}
+        self._files: dict[str, ServedFile] = {}
 
     def routes_beside(self, others: Mapping[str, Mapping[str, Handler]]) -> dict[str, Mapping[str, Handler]]:
         """The routes of the documentation; from now on it describes these and the others."""
@@ -100,7 +91,7 @@ class DocumentationEndpoints:
     )
     async def read_description(self, request: Request) -> Response:
         """`GET /openapi.json`: this description."""
-        return _answer(request, self._description, _DESCRIPTION_CACHE)
+        return self._description.answer(request, _DESCRIPTION_CACHE)
 
     @described(
         "readPage",
@@ -110,7 +101,7 @@ class DocumentationEndpoints:
     )
     async def read_page(self, request: Request) -> Response:
         """`GET /docs`: a page that shows this description, on which requests can be tried out."""
-        page = _answer(request, self._file("index.html", _HTML), _FILE_CACHE)
+        page = self._file("index.html", _HTML).answer(request, _FILE_CACHE)
         return page._replace(policy=self._page_policy)
 
     @described(
@@ -126,14 +117,14 @@ class DocumentationEndpoints:
         content_type = _TYPES.get(name)
         if content_type is None:
             raise NotFound
-        return _answer(request, self._file(name, content_type), _FILE_CACHE)
+        return self._file(name, content_type).answer(request, _FILE_CACHE)
 
     @cached_property
-    def _description(self) -> _File:
+    def _description(self) -> ServedFile:
         plain = msgspec.json.encode(describe(self._described))
-        return _file(JSON, plain, gzip.compress(plain, mtime=0))
+        return served_file(JSON, plain)
 
-    def _file(self, name: str, content_type: bytes) -> _File:
+    def _file(self, name: str, content_type: bytes) -> ServedFile:
         found = self._files.get(name)
         if found is None:
             # `name` is one of those in `_TYPES`, never a path that a client made up.
@@ -141,37 +132,15 @@ class DocumentationEndpoints:
         return found
 
 
-def _read_file(name: str, content_type: bytes) -> _File:
+def _read_file(name: str, content_type: bytes) -> ServedFile:
     folder = files(__package__)
     own = folder / "page" / name
     if own.is_file():
         plain = own.read_bytes()
-        return _file(content_type, plain, gzip.compress(plain, mtime=0))
+        return served_file(content_type, plain)
     stored = folder / "swagger" / f"{name}.gz"
     if stored.is_file():
         gzipped = stored.read_bytes()
-        return _file(content_type, gzip.decompress(gzipped), gzipped)
+        return served_file(content_type, gzip.decompress(gzipped), gzipped)
     plain = (folder / "swagger" / name).read_bytes()
-    return _file(content_type, plain, gzip.compress(plain, mtime=0))
-
-
-def _file(content_type: bytes, plain: bytes, gzipped: bytes) -> _File:
-    return _File(content_type, plain, gzipped, hashlib.sha256(plain).hexdigest()[:32])
-
-
-def _answer(request: Request, file: _File, cache: Header) -> Response:
-    encoded = _accepts_gzip(request)
-    # Each form has an ETag of its own (RFC 9110 section 8.8.3).
-    etag = f'"{file.etag}{"-gzip" if encoded else ""}"'.encode()
-    headers = (cache, (b"etag", etag), (b"vary", b"accept-encoding"))
-    if request.header(b"if-none-match") == etag:
-        return Response(304, b"", file.content_type, headers)
-    if not encoded:
-        return Response(200, file.plain, file.content_type, headers)
-    return Response(200, file.gzipped, file.content_type, (*headers, (b"content-encoding", b"gzip")))
-
-
-def _accepts_gzip(request: Request) -> bool:
-    """Whether the client said so, without a weight: who sends one gets the plain form, which is never wrong."""
-    offered = b",".join(request.header_values(b"accept-encoding")).split(b",")
-    return b"gzip" in (one.strip().lower() for one in offered)
+    return served_file(content_type, plain)

@@ -42,4 +42,6 @@ def tag_of(path: str) -> str:
         return "Own account"
     if path.startswith("/api/v1/admin/"):
         return "Administration"
-    return "Discovery" if path.startswith(("/.well-known/", "/openapi", "/docs")) else "Operation"
+    return (
+        "Discovery" if path.startswith(("/.well-known/", "/openapi", "/docs", "/tokenward.")) else "Operation"
+    )
