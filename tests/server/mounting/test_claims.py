@@ -219,6 +219,53 @@ async def test_a_change_of_password_that_has_no_claims_to_issue_changes_nothing(
         assert (await it.log_in()).status_code == 200
 
 
+@pytest.mark.parametrize("kind", ["coroutine", "thread"])
+async def test_a_function_that_takes_the_next_of_nothing_fails_at_once(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def in_thread(_: Account) -> Any:
+        return next(iter(()))
+
+    async def on_loop(account: Account) -> Any:
+        return in_thread(account)
+
+    async with run_application(tmp_path, in_thread if kind == "thread" else on_loop) as it:
+        await it.account()
+        assert (await it.log_in()).json()["code"] == "server_error"
+    assert "claims: RuntimeError in " in caplog.text
+    assert "took longer than" not in caplog.text
+
+
+async def test_a_function_that_waits_for_a_cancelled_task_is_answered_as_one_that_fails(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def wait(_: Account) -> Any:
+        task = asyncio.create_task(asyncio.sleep(60))
+        task.cancel()
+        await task
+
+    async with run_application(tmp_path, wait) as it:
+        await it.account()
+        assert (await it.log_in()).json()["code"] == "server_error"
+    assert "claims: CancelledError" in caplog.text
+
+
+async def test_a_request_that_is_cancelled_while_the_function_runs_ends(tmp_path: Path) -> None:
+    entered = asyncio.Event()
+
+    async def wait(_: Account) -> Any:
+        entered.set()
+        await asyncio.Event().wait()
+
+    async with run_application(tmp_path, wait) as it:
+        await it.account()
+        login = asyncio.create_task(it.log_in())
+        await entered.wait()
+        login.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await login
+
+
 async def test_a_function_that_never_ends_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

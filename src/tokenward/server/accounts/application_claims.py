@@ -122,6 +122,8 @@ class ApplicationClaims:
 
     async def _call(self, account: Account) -> object:
         limit = asyncio.timeout(LONGEST_SECONDS)
+        task = asyncio.current_task()
+        cancelled_before = 0 if task is None else task.cancelling()
         try:
             async with limit:
                 if self._is_coroutine:
@@ -129,6 +131,11 @@ class ApplicationClaims:
                 else:
                     answer = await self._call_in_thread(account)
                 return await answer if inspect.isawaitable(answer) else answer
+        except asyncio.CancelledError as error:
+            if task is None or task.cancelling() > cancelled_before:
+                raise
+            # Nobody cancelled this request. It comes out of the function, which waited for a task that was cancelled.
+            reason = f"claims: {type(error).__name__}"
         except Exception as error:  # noqa: BLE001 - whatever the application raises, nothing is issued
             if limit.expired():
                 raise ClaimsRefused(
@@ -145,7 +152,14 @@ class ApplicationClaims:
             self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tokenward-claims")
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, context.run, self._function, account)
+        return await loop.run_in_executor(self._threads, context.run, self._call_here, account)
+
+    def _call_here(self, account: Account) -> object:
+        try:
+            return self._function(account)
+        except StopIteration as error:
+            # `next()` of nothing. It cannot leave a thread by a Future: whoever awaits that would wait for ever.
+            raise RuntimeError from error
 
     def _checked(self, answer: object, account: Account) -> dict[str, Any]:
         try:
