@@ -50,6 +50,27 @@ def test_a_restore_into_an_empty_folder_makes_a_database(made: Installation, tmp
     assert stat.S_IMODE((tmp_path / "elsewhere" / "data").stat().st_mode) == 0o700
 
 
+def test_a_backup_of_before_an_upgrade_is_brought_up_to_this_program(
+    made: Installation, tmp_path: Path
+) -> None:
+    sub = create(made)
+    backup = tmp_path / "copy.db"
+    made.command("backup", str(backup))
+    # As the program before the migration 0004 left it.
+    tamper(backup, "DROP INDEX accounts_by_external_id")
+    tamper(backup, "ALTER TABLE accounts DROP COLUMN external_id")
+    tamper(backup, "DELETE FROM schema_migrations WHERE number = 4")
+    made.settings["DATA"] = str(tmp_path / "elsewhere")
+    assert "everybody signs in again" in made.command("restore", str(backup))
+    assert "is up to date" in made.command("migrate", "--plan")
+    (item,) = printed_json(made.command("accounts", "list", "--json"))["items"]
+    assert (item["sub"], item["external_id"]) == (sub, None)
+    assert {path.name for path in (tmp_path / "elsewhere").iterdir()} == {
+        "tokenward.db",
+        "tokenward.db.lock",
+    }
+
+
 def test_a_database_that_is_there_is_replaced_only_with_force_and_kept(
     made: Installation, tmp_path: Path
 ) -> None:

@@ -26,7 +26,7 @@ from tokenward.server.revocation.log import RevocationLog
 from tokenward.server.services import database_path, load_master_key, publish_seconds
 from tokenward.server.settings import Settings
 from tokenward.server.storage.file_lock import FileLock
-from tokenward.server.storage.migrate import migrate, plan
+from tokenward.server.storage.migrate import migrate_locked, plan
 from tokenward.server.storage.sqlite import open_sqlite
 from tokenward.server.storage.sqlite_connection import connect, open_read_only
 from tokenward.server.storage.sqlite_copy import (
@@ -86,8 +86,9 @@ def restore(
         with unfinished_restore(database) as fresh:
             copy_database(backup, fresh, progress)
             _check_holds_something(backup, fresh)
-            plan(fresh)
-            migrate(fresh, clock=clock)
+            if plan(fresh):
+                # The copy's lock is held by `unfinished_restore`, and cannot be taken a second time.
+                migrate_locked(fresh, clock=clock)
             epoch = max(_epoch_of(fresh), _epoch_of(database)) + 1
             n, newest_at = asyncio.run(_start_epoch(settings, fresh, master_key, epoch, clock))
             since = None if as_it_was else read_since(database)

@@ -121,12 +121,22 @@ def migrate(path: Path, *, clock: Clock | None = None) -> list[Migration]:
     _make_file(path)
     lock = FileLock.take(path)
     try:
-        with closing(connect(path)) as connection:
-            return _apply_pending(connection, path, int((clock or SystemClock()).now()))
-    except sqlite3.Error as error:
-        raise _translate(error, path) from error
+        return migrate_locked(path, clock=clock or SystemClock())
     finally:
         lock.release()
+
+
+def migrate_locked(path: Path, *, clock: Clock) -> list[Migration]:
+    """As `migrate`, for whoever holds the lock of this database already. The file must be there.
+
+    Raises:
+        StorageTooNew, NotOurDatabase, MigrationChanged, StorageUnavailable: see `plan`.
+    """
+    try:
+        with closing(connect(path)) as connection:
+            return _apply_pending(connection, path, int(clock.now()))
+    except sqlite3.Error as error:
+        raise _translate(error, path) from error
 
 
 def _make_file(path: Path) -> None:
