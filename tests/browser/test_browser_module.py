@@ -329,13 +329,16 @@ def test_a_browser_that_keeps_no_cookie_is_told_at_the_sign_in(place: Place, tab
 
 
 def test_a_page_from_the_back_button_finds_out_that_its_session_ended(place: Place, tabs: Tabs) -> None:
-    page, other = tabs.open(), tabs.open()
+    page, kept, other = tabs.open(), tabs.open(), tabs.open()
     page.evaluate(SIGN_IN)
+    for hidden in (page, kept):
+        hidden.wait_for_function("auth.user")
+        hidden.evaluate("() => { dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true})) }")
     other.wait_for_function("auth.user")
-    page.evaluate("() => { dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true})) }")
     other.evaluate("() => auth.signOut()")
-    # It heard nothing of it, and had no token to lose.
+    # They heard nothing of it, and have no token.
     assert page.evaluate("auth.user.username") == "ada"
+    assert outcome(kept, "await auth.token()") == "invalid_grant"
     page.evaluate("() => { dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true})) }")
     page.wait_for_function("auth.user === null")
     assert page.evaluate("heard.at(-1)") == ["signed-out", "invalid_grant"]
